@@ -1,0 +1,43 @@
+"""The doors for other programs: the same engine as the commands."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from feeds import cycle, editing, formats, survey
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from feeds.config import Config
+    from feeds.model import Article, Document, Feed, Heading, Report
+
+
+def generate(config: Config, now: datetime, *, offline: bool = False) -> Report:
+    """Make the output folder what the seeds, the configuration and `now` say.
+
+    `now` is aware; articles dated after it wait.  With `offline`, no picture is asked for.  Raises
+    a FeedsError when nothing can be published: what was published before stays.
+    """
+    return cycle.build(config, int(now.timestamp()), offline=offline)
+
+
+def read(config: Config, path: str) -> tuple[Heading, Article]:
+    """How the seed at `path`, below the seed folder, is understood.
+
+    Raises FeedsError when it can't be read as an article.
+    """
+    reading = survey.explained(
+        config.paths.seeds,
+        path,
+        editing.rules_of(config),
+        cycle.habits(config)(os.path.dirname(path).partition("/")[0]),
+        int(os.stat(os.path.join(config.paths.seeds, path)).st_mtime),
+    )
+    return reading.heading, editing.article_of(reading.heading, config, editing.cleaning_of(config))
+
+
+def render(feed: Feed) -> tuple[Document, ...]:
+    """The feed in each of its formats, and its page for people: a pure function."""
+    return formats.render(feed)

@@ -1,0 +1,135 @@
+"""The body of a seed -> an `Article`: safe, absolute, without what is no part of it.
+
+The door to BeautifulSoup, with lxml by name: the one parser whose time stays linear on hostile
+markup.  The tree is read here, written anew by `markup`.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from bs4 import BeautifulSoup
+
+from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute
+from feeds.illustrations import Illustrations
+from feeds.markup import LANGUAGE, WORDS, Writer
+from feeds.model import Article
+from feeds.text import clean, flow, shorten
+
+if TYPE_CHECKING:
+    from feeds.illustrations import Beside
+
+# Blocks that are no prose: a summary does not quote them.
+_UNSAID = frozenset("figcaption pre table h1 h2 h3 h4 h5 h6 caption".split())
+_BY = re.compile(r"(?:by|von|par|por|文|作者|撰文|記者|记者)\s*[/:：]?\s*(?=\S)", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"(?<=[.#])[\w-]+")
+
+
+class Cleaning(NamedTuple):
+    """What the configuration says of bodies."""
+
+    boilerplate: tuple[re.Pattern[str], ...] = ()  # a short block with such words is removed
+    selectors: tuple[str, ...] = ()  # CSS selectors of elements to remove
+    summary: int = 300  # characters
+    unwrap: bool = True  # pictures: the origin instead of a proxy
+
+
+def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) -> Article:
+    """The article in `body`, HTML or Markdown, whose own address is `base` ("" for none).
+
+    Never raises for what the body holds; `notes` of the result says what had to be repaired.
+    """
+    markup = body.lstrip()
+    if markup and not markup.startswith("<"):
+        markup = _markdown(markup)
+    soup = BeautifulSoup(markup, "lxml")
+    said = _stated(soup)
+    _strip(soup, markup, cleaning)
+    illustrations = Illustrations(base, beside, unwrap=cleaning.unwrap)
+    writer = Writer(title, base, illustrations)
+    writer.children(soup.body or soup, 0)
+    content = clean(writer.html())
+    prose = " ".join(text for block, text in writer.texts if block not in _UNSAID)
+    words = WORDS.sub("", "".join(text for _, text in writer.texts)).casefold()
+    return Article(
+        content=content,
+        summary=shorten(prose, cleaning.summary),
+        digest=blake2b(words.encode(), digest_size=16).hexdigest(),
+        authors=said.authors,
+        categories=said.categories,
+        pictures=tuple(writer.pictures.values()),
+        language=said.language,
+        notes=(("body-deep",) if writer.deep else ()) + (() if content else ("body-empty",)),
+        lookups=tuple(illustrations.lookups),
+    )
+
+
+def _markdown(text: str) -> str:
+    from markdown_it import MarkdownIt  # 40 ms: only articles in Markdown pay for it
+
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return str(reader.render(text))
+
+
+class _Stated(NamedTuple):
+    """What the markup says of the article beside its text."""
+
+    authors: tuple[str, ...]
+    categories: tuple[str, ...]
+    language: str
+
+
+def _stated(soup: BeautifulSoup) -> _Stated:
+    """Authors, categories and language, from one walk over the tree."""
+    authors: dict[str, None] = {}
+    categories: dict[str, None] = {}
+    language = ""
+    for depth, tag in enumerate(node for node in soup.descendants if isinstance(node, Tag)):
+        attributes = tag.attrs
+        if not attributes and tag.name != "address":
+            continue
+        if depth < 5 and not language:  # the outermost elements speak for the whole
+            declared = (attribute(tag, "lang") or attribute(tag, "xml:lang")).strip()
+            if LANGUAGE.match(declared.replace("_", "-")):
+                language = declared.replace("_", "-")
+        rel = attributes.get("rel") or ()
+        if "tag" in rel:
+            # without commas, at which some readers split a category
+            name = flow(tag.get_text()).replace(",", " ").strip()
+            if 0 < len(name) <= 60:
+                categories[name] = None
+        elif "author" in rel or attributes.get("itemprop") == "author" or tag.name == "address":
+            if tag.name == "address" and tag.find(rel="author") is not None:
+                continue  # the link inside it says the name alone
+            text = attribute(tag, "content") if tag.name == "meta" else tag.get_text(" ")
+            name = _BY.sub("", flow(text), count=1).strip(" ,;|/")
+            if 0 < len(name) <= 60:
+                authors[name] = None
+    return _Stated(tuple(authors)[:5], tuple(categories)[:20], language)
+
+
+def _strip(soup: BeautifulSoup, markup: str, cleaning: Cleaning) -> None:
+    """Remove what the configuration calls no part of an article."""
+    # A selector can only match where its names stand in the markup; looking there first saves
+    # four fifths of the time, as most articles hold none of them.
+    selectors = [s for s in cleaning.selectors if all(n in markup for n in _IDENTIFIER.findall(s))]
+    if selectors:
+        for tag in soup.select(", ".join(selectors)):
+            if not tag.decomposed:
+                tag.decompose()
+    for pattern in cleaning.boilerplate:
+        if not pattern.search(markup):
+            continue
+        for string in soup.find_all(string=pattern):
+            block = next((p for p in string.parents if p.name in CONTAINERS | BLOCKS), None)
+            if block is None or block.name == "body" or len(block.get_text()) > 300:
+                string.extract()
+                continue
+            while (rule := block.previous_sibling) is not None and (
+                (isinstance(rule, Tag) and rule.name in {"hr", "br"})
+                or (isinstance(rule, NavigableString) and not rule.strip())
+            ):
+                rule.extract()
+            block.decompose()

@@ -1,0 +1,468 @@
+"""What each seed was understood to be, and what each picture measured: a cache, and no more.
+
+Everything in here can be had again from the seeds and the pictures' servers.  So there are no
+migrations: a catalogue of another version, of another reading of the configuration, or one that is
+damaged, is emptied.  One of two doors to sqlite3; the other is the ledger.
+
+The rows of one folder stand together: a heading's row number is its folder's number times 2**32
+plus a count, so that no second index is needed to find them.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from feeds.model import Listing
+
+_COLUMNS = "name, published, updated, ident, twin, title, link, notes"
+FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
+_APPLICATION = 0x46454544  # "FEED": the file is ours to empty
+_SCHEMA = """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY, path BLOB UNIQUE, listing BLOB, next INTEGER, seeds INTEGER
+    );
+    CREATE TABLE headings (
+        row INTEGER PRIMARY KEY, name BLOB, published INTEGER, updated INTEGER,
+        ident INTEGER, twin INTEGER, title TEXT, link TEXT, notes TEXT
+    );
+    CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key TEXT);
+    CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
+    CREATE TABLE articles (row INTEGER PRIMARY KEY, article TEXT, lookups TEXT, notes TEXT);
+    CREATE TABLE pictures (
+        url TEXT PRIMARY KEY, file BLOB, measure TEXT, reason TEXT, failures INTEGER, again INTEGER
+    );
+"""
+
+
+# One heading as it is kept, without its folder: name, published, updated, ident (identity.short of
+# its key), twin, title, link, notes with spaces between.  A bare tuple, as every seed has one.
+Row = tuple[bytes, int, int, int, "int | None", str, str, str]
+
+
+class Change(NamedTuple):
+    """What is new in one folder since the catalogue last saw it."""
+
+    path: bytes
+    listing: Listing | None  # None: the folder is gone
+    seeds: int = 0  # files that should be articles
+    rows: tuple[Row, ...] = ()  # seeds that are new or changed and could be understood
+    problems: tuple[tuple[bytes, str, str, int], ...] = ()  # name, code, detail, line of those not
+    gone: tuple[bytes, ...] = ()  # seeds that are not there any more
+    pictures: tuple[str, ...] = ()  # paths of pictures that are new, changed or gone
+
+
+class Asked(NamedTuple):
+    """A picture as it was last asked for."""
+
+    measure: Measure
+    reason: str  # why there is no measure
+    failures: int  # in a row
+    again: int  # ask again at this instant
+
+
+class Catalogue:
+    """The open catalogue; everything is one transaction, ended by `commit`."""
+
+    def __init__(self, path: str, headings: str, articles: str) -> None:
+        """Open or make the catalogue at `path`.
+
+        `headings` and `articles` stand for all that decides how each is read: what was read in
+        another way is forgotten.  Raises StateError when the file is no catalogue of ours or can't
+        be used.
+        """
+        try:
+            self._db = self._open(path)
+            if self.note("headings") != headings:
+                for table in ("folders", "headings", "problems", "twins", "articles"):
+                    self._db.execute(f"DELETE FROM {table}")
+            elif self.note("articles") != articles:
+                self._db.execute("DELETE FROM articles")
+            self.keep("headings", headings)
+            self.keep("articles", articles)
+        except sqlite3.OperationalError as error:
+            raise StateError(f"{path}: {error}; check that the folder can be written to") from None
+        except OSError as error:
+            raise StateError(f"{path}: {error.strerror}") from None
+
+    def _open(self, path: str) -> sqlite3.Connection:
+        fresh = not os.path.exists(path) or os.path.getsize(path) == 0
+        db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")
+            mark = db.execute("PRAGMA application_id").fetchone()[0]
+            if fresh:
+                db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            elif mark != _APPLICATION:
+                raise StateError(f"{path}: it is no catalogue of feeds; move it away")
+            db.execute("BEGIN")
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pictures'").fetchone():
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+        except sqlite3.DatabaseError as error:
+            db.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            os.unlink(path)  # damaged: the next attempt starts anew
+            return self._open(path)
+        except StateError:
+            db.close()
+            raise
+        return db
+
+    def close(self) -> None:
+        """Close it; what was not committed is forgotten."""
+        self._db.close()
+
+    def commit(self) -> None:
+        """Keep everything done so far, and go on."""
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
+
+    # -- notes
+
+    def note(self, name: str) -> str:
+        """What was kept under `name`; "" when nothing was."""
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else ""
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        if self.note(name) != value:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    # -- folders and headings
+
+    def listings(self) -> dict[bytes, bytes]:
+        """The listing of every folder as it was last seen, marshalled."""
+        return dict(self._db.execute("SELECT path, listing FROM folders"))
+
+    def count(self) -> int:
+        """How many seeds lie in all folders."""
+        return int(self._db.execute("SELECT total(seeds) FROM folders").fetchone()[0])
+
+    def apply(self, change: Change, affected: list[Heading] | None = None) -> None:
+        """Take over what is new in one folder.
+
+        The headings that were there and those that are now are added to `affected`: what the feeds
+        have to be looked through for.
+        """
+        db, path = self._db, change.path
+        found = db.execute("SELECT id, next FROM folders WHERE path = ?", (path,)).fetchone()
+        if found is not None:
+            number, following = found
+            known = self._rows_of(number)
+        elif change.listing is not None:
+            number = db.execute(
+                "INSERT INTO folders VALUES (NULL, ?, NULL, 0, 0)", (path,)
+            ).lastrowid
+            following, known = 0, {}
+        else:
+            return
+        if known:
+            self._clear(number, known, change, affected)
+        if affected is not None:
+            affected.extend(self._made(path, row) for row in change.rows)
+        base, rows = number << 32, []
+        for row in change.rows:
+            place = known.get(row[0])
+            if place is None:
+                place = base + following
+                following += 1
+            rows.append((place, *row))
+        db.executemany("INSERT INTO headings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        held = [(number, *problem) for problem in change.problems]
+        db.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", held)
+        if change.listing is None:
+            db.execute("DELETE FROM folders WHERE id = ?", (number,))
+        else:
+            values = (marshal.dumps(change.listing, FORMAT), following, change.seeds, number)
+            db.execute("UPDATE folders SET listing = ?, next = ?, seeds = ? WHERE id = ?", values)
+        self._forget_pictures(change.pictures, affected)
+
+    def _clear(
+        self, folder: int, known: dict[bytes, int], change: Change, affected: list[Heading] | None
+    ) -> None:
+        """Forget what a folder held of the seeds that are changed or gone."""
+        names = {*change.gone, *(r[0] for r in change.rows), *(p[0] for p in change.problems)}
+        rows = [(known[name],) for name in names if name in known]
+        if affected is not None:
+            affected.extend(self.heading(row) for (row,) in rows)
+        self._db.executemany("DELETE FROM headings WHERE row = ?", rows)
+        self._db.executemany("DELETE FROM articles WHERE row = ?", rows)
+        places = [(folder, name) for name in names]
+        self._db.executemany("DELETE FROM problems WHERE folder = ? AND name = ?", places)
+
+    def _rows_of(self, folder: int) -> dict[bytes, int]:
+        span = (folder << 32, (folder + 1) << 32)
+        found = self._db.execute("SELECT name, row FROM headings WHERE row >= ? AND row < ?", span)
+        return dict(found)
+
+    def _forget_pictures(self, paths: Collection[str], affected: list[Heading] | None) -> None:
+        """Forget what was known of pictures beside the seeds, and the articles that show them."""
+        if not paths:
+            return
+        wanted = set(paths)
+        files = ((os.fsencode(path),) for path in wanted)
+        self._db.executemany("DELETE FROM pictures WHERE file = ?", files)
+        looked = self._db.execute(
+            "SELECT row, lookups FROM articles WHERE lookups <> '[]'"
+        ).fetchall()
+        for row, lookups in looked:
+            if not wanted.isdisjoint(json.loads(lookups)):
+                self._db.execute("DELETE FROM articles WHERE row = ?", (row,))
+                if affected is not None:
+                    affected.append(self.heading(row))
+
+    def heading(self, row: int) -> Heading:
+        """The heading in one row."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM headings WHERE row = ?", (row,)
+        ).fetchone()
+        path = self._db.execute("SELECT path FROM folders WHERE id = ?", (row >> 32,)).fetchone()[0]
+        return self._made(path, found)
+
+    @staticmethod
+    def _made(folder: bytes, row: Row) -> Heading:
+        name, published, updated, _, _, title, link, notes = row
+        path = os.fsdecode(b"%b/%b" % (folder, name) if folder else name)
+        return Heading(path, title, link, published, updated, tuple(notes.split()))
+
+    # -- twins
+
+    def settle(self, affected: list[Heading] | None = None) -> None:
+        """Decide anew which of several files of one article is published, and under which key.
+
+        Files are of one article when their keys are equal (`Row.ident`) or their `Row.twin` is.
+        The newest text is published, under the key of the oldest, so that no later twin changes an
+        id.  With `affected`, only if one of these headings has a twin or had one; headings whose
+        place in the feeds changes are added to it.
+        """
+        db = self._db
+        before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
+        if affected is not None and not before and not self._any_twin(affected):
+            return
+        from feeds import identity  # not needed where nothing changed
+
+        groups = self._groups()
+        db.execute("DELETE FROM twins")
+        for group in groups:
+            by_age = sorted(
+                group, key=lambda m: (m.heading.updated, m.heading.published, m.heading.path)
+            )
+            key = identity.key(by_age[0].heading)
+            newest = by_age[-1].row
+            db.executemany(
+                "INSERT INTO twins VALUES (?, ?, ?)", ((m.row, newest, key) for m in group)
+            )
+        after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
+        if affected is not None:
+            moved = (
+                row for row in before.keys() | after.keys() if before.get(row) != after.get(row)
+            )
+            affected.extend(self.heading(row) for row in moved if self._there(row))
+
+    def _there(self, row: int) -> bool:
+        return (
+            self._db.execute("SELECT 1 FROM headings WHERE row = ?", (row,)).fetchone() is not None
+        )
+
+    def _any_twin(self, headings: Collection[Heading]) -> bool:
+        from feeds import identity
+
+        idents = {identity.short(identity.key(h)) for h in headings}
+        twins = {identity.twin(h) for h in headings}
+        found = self._db.execute(
+            f"""SELECT 1 FROM headings WHERE ident IN ({_marks(idents)})
+                GROUP BY ident HAVING count(*) > 1
+                UNION ALL
+                SELECT 1 FROM headings WHERE twin IN ({_marks(twins)})
+                GROUP BY twin HAVING count(*) > 1""",
+            (*idents, *twins),
+        )
+        return found.fetchone() is not None
+
+    def _groups(self) -> Iterable[list[_Member]]:
+        """The files of each article that has several."""
+        found = self._db.execute(
+            """SELECT row, ident, twin FROM headings
+               WHERE ident IN (SELECT ident FROM headings GROUP BY ident HAVING count(*) > 1)
+               OR twin IN (SELECT twin FROM headings WHERE twin IS NOT NULL
+                           GROUP BY twin HAVING count(*) > 1)"""
+        ).fetchall()
+        parent: dict[object, object] = {}
+
+        def root(node: object) -> object:
+            while (above := parent.setdefault(node, node)) != node:
+                parent[node] = node = parent[above]
+            return node
+
+        for row, ident, twin in found:
+            parent[root(row)] = root(("ident", ident))
+            if twin is not None:
+                parent[root(row)] = root(("twin", twin))
+        groups: dict[object, list[_Member]] = {}
+        for row, *_ in found:
+            groups.setdefault(root(row), []).append(_Member(row, self.heading(row)))
+        return groups.values()
+
+    # -- what the feeds are made of
+
+    def sources(self) -> list[str]:
+        """The first-level folders, sorted."""
+        paths = self._db.execute("SELECT path FROM folders")
+        return sorted({os.fsdecode(path.partition(b"/")[0]) for (path,) in paths} - {""})
+
+    def newest(
+        self, now: int, order: str, source: str | None, chunk: int
+    ) -> Iterator[tuple[int, Heading]]:
+        """The articles that are due at `now`, newest first, with their rows; one for each article.
+
+        `order` is "published" or "updated"; ties are settled by the other date, then by identity.
+        They are fetched `chunk` at a time, then twice as many, and so on.
+        """
+        folders = {
+            number: path
+            for number, path in self._db.execute("SELECT id, path FROM folders")
+            if source is None or os.fsdecode(path.partition(b"/")[0]) == source
+        }
+        updated = f"CASE WHEN updated > {now:d} THEN published ELSE updated END"
+        keys = (
+            f"published DESC, {updated} DESC"
+            if order == "published"
+            else f"{updated} DESC, published DESC"
+        )
+        where = "" if source is None else f"AND row >> 32 IN ({', '.join(map(str, folders))})"
+        query = f"""SELECT row, {_COLUMNS} FROM headings
+                    WHERE published <= {now:d} {where}
+                    AND row NOT IN (SELECT row FROM twins WHERE row <> winner)
+                    ORDER BY {keys}, ident LIMIT ? OFFSET ?"""
+        start = 0
+        while True:
+            found = self._db.execute(query, (chunk, start)).fetchall()
+            for row, *columns in found:
+                heading = self._made(folders[row >> 32], columns)
+                if heading.updated > now:
+                    heading = heading._replace(updated=heading.published)
+                yield row, heading
+            if len(found) < chunk:
+                return
+            start += chunk
+            chunk *= 2
+
+    def every(self) -> list[tuple[int, Heading]]:
+        """All headings with their rows, twins and future ones included."""
+        return [(row, self.heading(row)) for (row,) in self._db.execute("SELECT row FROM headings")]
+
+    def due(self, now: int) -> tuple[int, int | None]:
+        """How many articles are dated after `now`, and the next instant at which one falls due."""
+        count, following = self._db.execute(
+            """SELECT total(published > :now),
+                      min(CASE WHEN published > :now THEN published
+                               WHEN updated > :now THEN updated END) FROM headings""",
+            {"now": now},
+        ).fetchone()
+        return int(count), following
+
+    def keys(self, rows: Iterable[int]) -> dict[int, str]:
+        """The key that the article in a row has from an older twin, where it has one."""
+        found = dict(self._db.execute("SELECT row, key FROM twins"))
+        return {row: found[row] for row in rows if row in found}
+
+    def problems(self) -> Iterator[Problem]:
+        """What is held back, what was repaired, and which twins are not published."""
+        folders = dict(self._db.execute("SELECT id, path FROM folders"))
+
+        def path(folder: int, name: bytes) -> str:
+            above = folders[folder]
+            return os.fsdecode(b"%b/%b" % (above, name) if above and name else above or name)
+
+        for folder, name, code, detail, line in self._db.execute("SELECT * FROM problems"):
+            yield Problem(code, path(folder, name), detail, line)
+        for row, name, notes in self._db.execute(
+            "SELECT row, name, notes FROM headings WHERE notes <> ''"
+        ):
+            for note in notes.split():
+                code, _, line = note.partition(":")
+                yield Problem(code, path(row >> 32, name), line=int(line or 0))
+        for row, notes in self._db.execute("SELECT row, notes FROM articles WHERE notes <> ''"):
+            for code in notes.split():
+                yield Problem(code, self.heading(row).path)
+        for row, winner in self._db.execute("SELECT row, winner FROM twins WHERE row <> winner"):
+            yield Problem(
+                "twin", self.heading(row).path, f"published from {self.heading(winner).path}"
+            )
+
+    # -- articles and pictures
+
+    def article(self, row: int) -> Article:
+        """The article in a row; raises KeyError when it is not `parsed`."""
+        found = self._db.execute("SELECT article FROM articles WHERE row = ?", (row,)).fetchone()
+        if found is None:
+            raise KeyError(row)
+        value: dict[str, Any] = json.loads(found[0])
+        value["pictures"] = tuple(Picture(*picture) for picture in value["pictures"])
+        frozen: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
+        }
+        return Article(**frozen)
+
+    def parsed(self, row: int) -> bool:
+        """Whether the article in a row can be had from here."""
+        found = self._db.execute("SELECT 1 FROM articles WHERE row = ?", (row,)).fetchone()
+        return found is not None
+
+    def keep_article(self, row: int, article: Article) -> None:
+        """Remember the article in a row until its seed changes."""
+        text = json.dumps(article._replace(lookups=())._asdict(), ensure_ascii=False)
+        values = (row, text, json.dumps(article.lookups), " ".join(article.notes))
+        self._db.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?)", values)
+
+    def hold(self, row: int, error: SeedError) -> None:
+        """Keep the article in a row out of every feed, until its seed changes."""
+        heading = self.heading(row)
+        name = os.fsencode(heading.path.rpartition("/")[2])
+        for table in ("headings", "articles"):
+            self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
+        problem = (row >> 32, name, error.code, error.detail, error.line)
+        self._db.execute("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", problem)
+
+    def forget_articles(self, keep: Collection[int]) -> None:
+        """Forget every article but those in the rows `keep`; of the pictures, those they show."""
+        found = self._db.execute("SELECT row FROM articles").fetchall()
+        self._db.executemany(
+            "DELETE FROM articles WHERE row = ?", ((row,) for (row,) in found if row not in keep)
+        )
+
+    def asked(self, url: str) -> Asked | None:
+        """What came of asking for a picture."""
+        found = self._db.execute(
+            "SELECT measure, reason, failures, again FROM pictures WHERE url = ?", (url,)
+        ).fetchone()
+        return Asked(Measure(*json.loads(found[0])), *found[1:]) if found else None
+
+    def keep_asked(self, url: str, asked: Asked, file: str = "") -> None:
+        """Remember what came of asking for a picture; `file` is its path when it is a local one."""
+        measure = json.dumps(asked.measure)
+        self._db.execute(
+            "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
+            (url, os.fsencode(file), measure, *asked[1:]),
+        )
+
+
+class _Member(NamedTuple):
+    row: int
+    heading: Heading
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

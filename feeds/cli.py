@@ -1,0 +1,139 @@
+"""The `feeds` command: its verbs and options, and the exit code.
+
+Each verb imports what it runs when it runs, so that `feeds --help` and a build with nothing to do
+start at once.
+
+    0  well
+    1  done, with problems: an article is held back
+    2  usage or configuration
+    3  nothing was published: what was published before stays
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="feeds",
+        description="Turn a directory of articles into Atom, RSS and JSON feeds.",
+        epilog="Exit codes: 0 well; 1 done with problems; 2 usage or config; 3 nothing published.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="store_true", help="tell the version")
+    common = _common(argparse.SUPPRESS)
+    _options(top, None)
+    verbs = top.add_subparsers(title="verbs", dest="verb", metavar="VERB")
+
+    def verb(name: str, told: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(
+            name,
+            help=told,
+            description=f"{told[0].upper()}{told[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+
+    init = verb("init", "write a starting configuration into an empty folder")
+    init.add_argument("folder", nargs="?", default=".", help="default: the working folder")
+    init.add_argument("--title", default="My articles", help="the name of the whole")
+    init.add_argument(
+        "--url", default="https://example.org/feeds/", help="where out/ will be published"
+    )
+    init.add_argument("--language", default="en", help="of the articles, such as en or zh-CN")
+    init.add_argument("--timezone", default="UTC", help="of dates that name no zone")
+
+    generate = verb("generate", "bring the feeds up to date, once")
+    generate.add_argument("--offline", action="store_true", help="don't ask for pictures")
+    generate.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+    )
+
+    check = verb("check", "read every article, write nothing, and list every problem")
+    check.add_argument(
+        "--strict", action="store_true", help="exit with 1 for repaired articles too"
+    )
+
+    show = verb("show", "explain how one article is understood")
+    show.add_argument("path", help="of its file")
+
+    config = verb("config", "check or show the configuration")
+    config.add_argument("action", choices=("check", "show"))
+    config.add_argument(
+        "--effective", action="store_true", help="show: with every default filled in"
+    )
+
+    completion = verb("completion", "print the completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    return top
+
+
+def _common(default: object) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    _options(common, default)
+    return common
+
+
+def _options(to: argparse.ArgumentParser, default: object) -> None:
+    """The options that stand before the verb or behind it."""
+    suppressed = default is argparse.SUPPRESS
+    to.add_argument(
+        "-c", "--config", metavar="PATH", default=default if suppressed else "config.toml",
+        help="the configuration (config.toml)",
+    )  # fmt: skip
+    to.add_argument(
+        "--format", choices=("text", "json"), default=default if suppressed else "text",
+        help="of the report on stdout (text)",
+    )  # fmt: skip
+    off = default if suppressed else False
+    to.add_argument(
+        "-q", "--quiet", action="store_true", default=off, help="say only what went wrong"
+    )
+    to.add_argument("-v", "--verbose", action="store_true", default=off, help="say more")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    grammar = parser()
+    given = grammar.parse_args(arguments)
+    from feeds.console import REFUSED, USAGE, WELL, Console
+
+    if given.version:
+        from feeds.formats import SOFTWARE, VERSION
+
+        print(SOFTWARE, VERSION)
+        return WELL
+    if given.verb is None:
+        grammar.print_help()
+        return USAGE
+
+    from feeds import verbs
+    from feeds.model import BusyError, ConfigError, FeedsError, PublishError
+
+    console = Console(quiet=given.quiet, verbose=given.verbose, machine=given.format == "json")
+    try:
+        return int(getattr(verbs, given.verb)(given, console))
+    except (PublishError, BusyError) as error:
+        console.error(str(error))
+        return REFUSED
+    except ConfigError as error:
+        console.error(str(error))
+        return USAGE
+    except FeedsError as error:
+        console.error(str(error))
+        return REFUSED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is no one to tell
+        return WELL
+    except KeyboardInterrupt:
+        console.error("interrupted; what was published stays whole")
+        return 130
+    finally:
+        console.done()

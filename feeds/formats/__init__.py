@@ -1,0 +1,59 @@
+"""`Feed` -> `Document`: one neutral feed, a thin writer for each format.
+
+Every writer is a pure function of its arguments: the same feed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from feeds.model import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from feeds.config import Site
+    from feeds.model import Feed, Listed
+
+SOFTWARE = "feeds"
+VERSION = "1.0.0"
+HOME = "https://pypi.org/project/feeds/"
+
+# The file of each format below a feed's folder, and its media type (RFC 4287 §7, RSS Advisory
+# Board, JSON Feed 1.1).  They end in .xml, as static hosts then say application/xml, which browsers
+# show instead of saving it.
+FILES = {
+    "atom": ("atom.xml", "application/atom+xml"),
+    "rss": ("rss.xml", "application/rss+xml"),
+    "json": ("feed.json", "application/feed+json"),
+}
+NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
+
+
+def address(feed: Feed | Listed, form: str) -> str:
+    """Where the feed is published in one format."""
+    return feed.home + FILES[form][0]
+
+
+def render(feed: Feed) -> tuple[Document, ...]:
+    """The feed in each of its formats, and its page for people."""
+    from feeds.formats import json, page, xml
+
+    writers = {"atom": xml.atom, "rss": xml.rss, "json": json.feed}
+    documents = [
+        Document(f"{feed.slug}/{FILES[form][0]}", FILES[form][1], writers[form](feed))
+        for form in feed.formats
+    ]
+    return (*documents, Document(f"{feed.slug}/index.html", "text/html", page.feed(feed)))
+
+
+SITE_FILES = ("index.html", "feeds.opml", "style.css")
+
+
+def render_site(site: Site, feeds: Sequence[Listed]) -> tuple[Document, ...]:
+    """What stands beside the feeds: the index page, the OPML of all feeds, and the stylesheet."""
+    from feeds.formats import opml, page
+
+    bodies = (page.index(site, feeds), opml.outline(site.title, feeds), page.style())
+    types = ("text/html", "text/x-opml", "text/css")
+    return tuple(map(Document, SITE_FILES, types, bodies))

@@ -1,0 +1,164 @@
+"""HTML pages for people: one for each feed, and the index of all; no script, no template language.
+
+They hold the same data as the feeds.  What comes from articles is escaped, but for the content of
+an entry, which `article` has made safe.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC
+from html import escape
+from typing import TYPE_CHECKING
+
+from feeds.formats import FILES, NAMES, SOFTWARE, VERSION, address
+from feeds.formats.links import anchor, page_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from feeds.config import Site
+    from feeds.model import Enclosure, Entry, Feed, Listed
+
+_RIGHT_TO_LEFT = frozenset(
+    ("ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "ug", "ur", "yi")
+)
+
+
+def feed(feed: Feed) -> bytes:
+    """The page of one feed: how to subscribe, and its entries."""
+    body = [
+        f'<p class="site"><a href="../index.html">{escape(feed.site_title)}</a></p>',
+        f"<h1>{escape(feed.title)}</h1>",
+        f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
+        _addresses(feed),
+        "<main>",
+        *(_entry(entry, feed) for entry in feed.entries),
+        '<p class="none">There are no articles yet.</p>' if not feed.entries else "",
+        "</main>",
+    ]
+    return _page(feed.title, feed.language, [feed], "../style.css", body, feed.icon)
+
+
+def index(site: Site, feeds: Sequence[Listed]) -> bytes:
+    """The page that lists all feeds."""
+    body = [
+        f"<h1>{escape(site.title)}</h1>",
+        f"<p>{escape(site.description)}</p>" if site.description else "",
+        "<p>Each of these can be followed in a feed reader. All at once:"
+        ' <a href="feeds.opml">feeds.opml</a>, which readers import.</p>' if feeds else "",
+        "<main>",
+        *(_listed(feed) for feed in feeds),
+        '<p class="none">There are no feeds yet.</p>' if not feeds else "",
+        "</main>",
+    ]  # fmt: skip
+    return _page(site.title, site.language, feeds, "style.css", body, site.icon)
+
+
+def _listed(feed: Listed) -> str:
+    folder = escape(f"{feed.home.rstrip('/').rpartition('/')[2]}/")
+    entries = f"{feed.entries} article{'' if feed.entries == 1 else 's'}"
+    newest = f", {_when(feed.updated)}" if feed.entries else ""
+    return "\n".join((
+        f'<section class="feed" lang="{escape(feed.language)}">',
+        f'<h2 dir="auto"><a href="{folder}index.html">{escape(feed.title)}</a></h2>',
+        f'<p dir="auto">{escape(feed.subtitle)}</p>' if feed.subtitle else "",
+        f'<p class="meta" lang="en" dir="ltr">{entries}{newest}</p>',
+        _addresses(feed),
+        "</section>",
+    ))  # fmt: skip
+
+
+def _addresses(feed: Feed | Listed) -> str:
+    """The feed's addresses, each of which one click selects and one copies."""
+    rows = (
+        f'<li><a href="{escape(address(feed, form))}" type="{FILES[form][1]}">{NAMES[form]}</a>'
+        f" <code>{escape(address(feed, form))}</code></li>"
+        for form in feed.formats
+    )
+    return f'<ul class="addresses" lang="en" dir="ltr">\n{chr(10).join(rows)}\n</ul>'
+
+
+def _entry(entry: Entry, feed: Feed) -> str:
+    language = f' lang="{escape(entry.language)}"' if entry.language else ""
+    names = dict.fromkeys(filter(None, (*entry.authors, entry.source)))
+    by = f" · {escape(', '.join(names))}" if names else ""
+    changed = (
+        f", updated {_when(entry.updated)}" if (entry.updated - entry.published).days >= 1 else ""
+    )
+    image = _thumbnail(entry.enclosures[0]) if entry.enclosures and entry.link else ""
+    told = (
+        f'<p dir="auto">{escape(entry.summary)}</p>'
+        if entry.link
+        else f'<div class="content" dir="auto">{entry.content}</div>'
+    )
+    tags = "".join(f"<li>{escape(term)}</li>" for term in entry.categories)
+    return "\n".join(filter(None, (
+        f'<article id="{anchor(entry)}"{language}>',
+        image,
+        f'<h2 dir="auto"><a href="{escape(page_of(entry, feed))}">{escape(entry.title)}</a></h2>',
+        f'<p class="meta" dir="auto">{_when(entry.published)}{changed}{by}</p>',
+        told,
+        f'<ul class="tags" dir="auto">{tags}</ul>' if tags else "",
+        "</article>",
+    )))  # fmt: skip
+
+
+def _thumbnail(enclosure: Enclosure) -> str:
+    size = (
+        f' width="{enclosure.width}" height="{enclosure.height}"'
+        if enclosure.width and enclosure.height
+        else ""
+    )
+    return (
+        f'<img class="lead" src="{escape(enclosure.url)}" alt="{escape(enclosure.title)}"{size}'
+        ' loading="lazy" referrerpolicy="no-referrer">'
+    )
+
+
+def _when(moment: datetime) -> str:
+    moment = moment.astimezone(UTC)
+    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
+
+
+def _page(
+    title: str,
+    language: str,
+    feeds: Iterable[Feed | Listed],
+    style: str,
+    body: Iterable[str],
+    icon: str,
+) -> bytes:
+    direction = "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+    links = (
+        f'<link rel="alternate" type="{FILES[form][1]}" href="{escape(address(feed, form))}"'
+        f' title="{escape(feed.title)} ({NAMES[form]})">'
+        for feed in feeds
+        for form in feed.formats
+    )
+    lines = (
+        "<!DOCTYPE html>",
+        f'<html lang="{escape(language)}" dir="{direction}">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f"<title>{escape(title)}</title>",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f'<meta name="generator" content="{SOFTWARE} {VERSION}">',
+        f'<link rel="stylesheet" href="{style}">',
+        f'<link rel="icon" href="{escape(icon)}">' if icon else '<link rel="icon" href="data:,">',
+        *links,
+        "</head>",
+        "<body>",
+        *body,
+        "</body>",
+        "</html>",
+    )
+    return ("\n".join(filter(None, lines)) + "\n").encode()
+
+
+def style() -> bytes:
+    """The stylesheet of the pages, and of the feeds where a browser shows their XML."""
+    with open(os.path.join(os.path.dirname(__file__), "style.css"), "rb") as file:
+        return file.read()

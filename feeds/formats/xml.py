@@ -1,0 +1,180 @@
+"""Atom 1.0 (RFC 4287) and RSS 2.0, by feedgen.
+
+The only door to feedgen, which leaves out or gets wrong much of what a feed with pictures needs;
+so it writes the skeleton, and two extensions of ours write the rest: every link of a feed and of
+its entries, enclosures, Media RSS, languages, Dublin Core names.  feedgen switches the process's
+locale for each RSS date: rendering belongs in one thread.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, cast
+
+from feedgen.ext.base import BaseEntryExtension, BaseExtension
+from feedgen.feed import FeedGenerator
+from lxml import etree  # before feedgen, whose own modules rely on it
+
+from feeds.formats import FILES, HOME, SOFTWARE, VERSION, address
+from feeds.formats.links import page_of
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+    from feeds.model import Enclosure, Entry, Feed
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+MEDIA = "{http://search.yahoo.com/mrss/}"
+DC = "{http://purl.org/dc/elements/1.1/}"
+_MARKUP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
+LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def atom(feed: Feed) -> bytes:
+    """The feed as an Atom document."""
+    return cast("bytes", _generator(feed).atom_str())
+
+
+def rss(feed: Feed) -> bytes:
+    """The feed as an RSS document."""
+    return cast("bytes", _generator(feed).rss_str())
+
+
+def _generator(feed: Feed) -> FeedGenerator:
+    made = FeedGenerator()
+    made.register_extension("ours", _FeedParts, _EntryParts)
+    made.ours.feed = feed
+    made.id(feed.id)
+    made.title(feed.title)
+    made.link(href=feed.home, rel="alternate", type="text/html")  # the last link is RSS's <link>
+    made.subtitle(feed.subtitle or feed.title)
+    made.description(feed.subtitle or feed.title)
+    made.language(feed.language)
+    made.author({"name": feed.author, "email": feed.email} if feed.email else {"name": feed.author})
+    made.updated(feed.updated)
+    made.generator(SOFTWARE, version=VERSION, uri=HOME)
+    if feed.rights:
+        made.rights(feed.rights)
+    if feed.icon:
+        made.icon(feed.icon)
+    if feed.logo:
+        made.logo(feed.logo)
+    for entry in feed.entries:
+        item = made.add_entry(order="append")
+        item.ours.entry, item.ours.feed = entry, feed
+        item.id(entry.id)
+        item.title(entry.title)
+        item.link(href=page_of(entry, feed))
+        item.published(entry.published)
+        item.updated(entry.updated)
+        item.summary(entry.summary or entry.title)
+        if feed.full and entry.content:
+            item.content(entry.content, type="html")
+        for name in entry.authors:
+            item.author({"name": name})
+        for term in entry.categories:
+            item.category({"term": term})
+    return made
+
+
+class _FeedParts(BaseExtension):  # type: ignore[misc]  # feedgen has no types
+    """What feedgen does not write of a feed."""
+
+    feed: Feed
+
+    def extend_ns(self) -> dict[str, str]:
+        return {"media": MEDIA[1:-1], "dc": DC[1:-1]}
+
+    def extend_atom(self, root: Element) -> Element:
+        # feedgen's Atom elements are in no namespace while it builds them: xmlns is an attribute.
+        _stylesheet(root)
+        _self(root, "link", self.feed, "atom")
+        return root
+
+    def extend_rss(self, root: Element) -> Element:
+        _stylesheet(root)
+        channel = root[0]
+        channel.set(LANG, self.feed.language)
+        _self(channel, f"{ATOM}link", self.feed, "rss")
+        return root
+
+
+class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
+    """What feedgen does not write of an entry."""
+
+    feed: Feed
+    entry: Entry
+
+    def extend_atom(self, element: Element) -> Element:
+        entry = self.entry
+        link = element.find("link")
+        assert link is not None
+        link.set("rel", "alternate")  # feedgen 1.0 loses rel, type and length of an entry's links
+        link.set("type", "text/html")
+        if entry.language and entry.language != self.feed.language:
+            element.set(LANG, entry.language)
+        content = element.find("content")
+        if content is not None:
+            content.set(LANG, entry.language or self.feed.language)
+        for enclosure in entry.enclosures:
+            part = etree.SubElement(element, "link", rel="enclosure", type=enclosure.media_type)
+            part.set("href", enclosure.url)
+            if enclosure.length:
+                part.set("length", str(enclosure.length))
+        self._media(element)
+        return element
+
+    def extend_rss(self, item: Element) -> Element:
+        entry = self.entry
+        # A description is HTML to every reader, so the plain text of a summary is written as such;
+        # a title is plain text to some and HTML to others, which matters only where it looks so.
+        _text(item, "description", escape(entry.summary or entry.title, quote=False))
+        if _MARKUP.search(entry.title):
+            _text(item, "title", escape(entry.title, quote=False))
+        for name in entry.authors or (self.feed.author,):
+            etree.SubElement(item, f"{DC}creator").text = name
+        etree.SubElement(item, f"{DC}language").text = entry.language or self.feed.language
+        etree.SubElement(item, f"{ATOM}updated").text = entry.updated.isoformat()
+        for enclosure in entry.enclosures[:1]:  # the RSS profile allows one: the lead picture
+            part = etree.SubElement(item, "enclosure", url=enclosure.url)
+            part.set("length", str(enclosure.length))  # "0" where unknown, by the same profile
+            part.set("type", enclosure.media_type)
+        self._media(item)
+        return item
+
+    def _media(self, element: Element) -> None:
+        # Without summary and content both present, feedparser takes a description for the content.
+        described = self.feed.full and bool(self.entry.content)
+        for enclosure in self.entry.enclosures:
+            _content(element, enclosure, described=described)
+
+
+def _text(item: Element, name: str, text: str) -> None:
+    part = item.find(name)
+    if part is not None:
+        part.text = text
+
+
+def _content(element: Element, enclosure: Enclosure, *, described: bool) -> None:
+    """One media:content (Media RSS 1.5.1) with what is known of the picture."""
+    part = etree.SubElement(element, f"{MEDIA}content", url=enclosure.url, medium="image")
+    part.set("type", enclosure.media_type)
+    if enclosure.length:
+        part.set("fileSize", str(enclosure.length))
+    if enclosure.width and enclosure.height:
+        part.set("width", str(enclosure.width))
+        part.set("height", str(enclosure.height))
+    if described and enclosure.title:
+        etree.SubElement(part, f"{MEDIA}description", type="plain").text = enclosure.title
+
+
+def _stylesheet(root: Element) -> None:
+    style = etree.ProcessingInstruction("xml-stylesheet", 'type="text/css" href="../style.css"')
+    root.addprevious(style)
+
+
+def _self(parent: Element, tag: str, feed: Feed, form: str) -> None:
+    """The address of this very document (RFC 4287 §4.2.7.2)."""
+    link = etree.SubElement(parent, tag, rel="self", type=FILES[form][1])
+    link.set("href", address(feed, form))

@@ -1,0 +1,205 @@
+r"""The first KiB of a seed -> its `Heading`: every dialect of the header, and no HTML parser.
+
+    <!--1594849284000-->                epoch comment; may be missing, or say NaN
+    [title](link)                       both may hold brackets and parentheses
+    ------
+    日期：Thu, 02 Jul 2020 17:14:14 +0000     a labelled date may stand here
+    <div><i>Wed, 15 Jul 2020 21:40:09 GMT</i></div><p>body…
+
+Every seed of a corpus comes through here, so the common form above has a match of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import dates, urls
+from feeds.model import Heading, SeedError, note
+from feeds.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+_COMMENT = r"\s*(?:<!--[ \t]*([^<>\n]{0,40}?)[ \t]*-->)?\s*"
+_RULE = r"[ \t]*\n[ \t]*-(?:[ \t]*-){2,}[ \t]*(?:\n|\Z)"
+_HEADER = re.compile(rf"{_COMMENT}\[(.*)\]\((.*)\){_RULE}")
+_BARE = re.compile(rf"{_COMMENT}(?:\[(.*)\])?(?:{_RULE}|[ \t]*(?:\n|\Z))?")
+_ECHO = re.compile(rf"(?s:(?P<before>.{{0,400}}?)){_COMMENT}\[(?P<title>[^\n]*)\]\([^\n]*\){_RULE}")
+_TIP = re.compile(r"""\s+(?:"[^"]*"|'[^']*')\s*\Z""")  # [title](link "tip")
+_BRACKET = re.compile(r"\\([\[\]()])")
+_NAME = re.compile(r"(?:\d+|[0-9a-f]{6,})(?:[_ -]+|\Z)")
+
+_COMMON = re.compile(
+    r"<!--(\d{13})-->\n\[([^\\<&\[\]\n]+)\]\((https?://[^\s()<>&'\"]+)\)\n-{3,}\n\s*"
+    r"<div><i>[A-Z][a-z][a-z], (\d\d) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) GMT</i>"
+)
+_LABEL = re.compile(
+    r"\s*(?:<[^<>]{1,30}>\s*){0,2}"
+    r"(?:日期|时间|時間|发布时间|發佈時間|發布時間|发表时间|date|published|publicado|fecha|datum|дата|تاريخ|التاريخ|תאריך)"
+    r"\s*[:：]\s*([^\n<]{4,100})",
+    re.IGNORECASE,
+)
+_ITALIC = re.compile(r"<(?:i|em)>\s*(?:<br\s*/?>)?\s*([^<>]*\d{4}[^<>]*)</(?:i|em)>", re.IGNORECASE)
+_TIME = re.compile(r"<time\b([^<>]*)>", re.IGNORECASE)
+_META = re.compile(
+    r"""<(?:meta|span)\b(?=[^<>]*\b(?:property|name|itemprop)\s*=\s*["'](?:article:published_time|"""
+    r"""dc[.:]date|dc[.:]date\.issued|date|pubdate|datePublished)\b)([^<>]*)>""",
+    re.IGNORECASE,
+)
+_ATTRIBUTE = r"""\b%s\s*=\s*["']([^"']*\d{4}[^"']*)["']"""
+_PUDATE = re.compile(_ATTRIBUTE % "pub?date", re.IGNORECASE)
+_DATETIME = re.compile(_ATTRIBUTE % "datetime", re.IGNORECASE)
+_CONTENT = re.compile(_ATTRIBUTE % "content", re.IGNORECASE)
+
+
+class Habits(NamedTuple):
+    """What is known of a source beforehand."""
+
+    zone: tzinfo  # of dates that name none
+    gap: int  # seconds between date string and epoch comment that pass without a note
+    encoding: str = ""  # of files that are no UTF-8
+    trim: tuple[str, ...] = ()  # what its titles end with and is cut off
+    mtime: bool = False  # the time of the file serves where nothing else does
+
+
+class Reading(NamedTuple):
+    """A heading with how it was come by: what `feeds show` tells."""
+
+    heading: Heading
+    body: int  # where the body begins in the text
+    epoch: str | None  # the epoch comment as it stands
+    candidates: tuple[dates.Candidate, ...]
+    reason: str  # why the published date won
+
+
+def quick(text: str, path: str, habits: Habits) -> Heading | None:
+    """What `explain` says of a seed in the common form, at a third of its cost; else None.
+
+    `text` need not be the whole header: whatever is not all there is not in the common form.
+    """
+    found = _COMMON.match(text)
+    if not found or habits.trim:
+        return None
+    epoch, title, link, *date = found.groups()
+    captured, published = int(epoch) // 1000, dates.gmt(*date)
+    if (
+        dates.EARLIEST <= published <= captured < dates.LATEST
+        and captured - published <= habits.gap
+        and title.isprintable()
+        and "  " not in title
+        and " " not in (title[0], title[-1])
+        and urls.normal(link) == link
+    ):
+        return Heading(path, title, link, published, captured)
+    return None
+
+
+def explain(text: str, path: str, habits: Habits, mtime: int = 0) -> Reading:
+    """The heading of the seed at `path` with all that led to it; `text` is the seed's beginning.
+
+    `mtime` is the time of the file, in seconds.  Raises SeedError("date-missing") when no date can
+    be read and `habits` don't let the time of the file serve.
+    """
+    notes: list[str] = []
+    epoch, title, link, body = _header(text)
+    line = text.count("\n", 0, text.find("[") + 1) + 1  # of title and link
+    captured = None
+    candidates: list[dates.Candidate] = []
+    if epoch is not None:
+        try:
+            captured = dates.epoch(epoch)
+            instant = dates.Instant(captured)
+            candidates.append(dates.Candidate("the epoch comment", epoch, instant))
+        except dates.DateError as error:
+            notes.append(note("epoch-invalid", text.count("\n", 0, text.find("<!--") + 1) + 1))
+            candidates.append(dates.Candidate("the epoch comment", epoch, refusal=str(error)))
+    stated = [dates.read(place, found, habits.zone) for place, found in _dates(text, body)]
+    candidates.extend(stated)
+    settled = dates.settle(captured, stated, habits.zone, habits.gap)
+    published, updated, reason = settled.published, settled.updated, settled.reason
+    below = text.count("\n", 0, body) + 1
+    notes.extend(note(code, below) for code in settled.notes)
+    if published is None:
+        if not habits.mtime:
+            seen = "; ".join(f'{c.place} "{c.text}": {c.refusal}' for c in candidates)
+            raise SeedError("date-missing", seen, below)
+        published = updated = mtime
+        reason = "no date could be read, so the time of the file serves"
+        notes.append("date-mtime")
+    heading = Heading(
+        path, _title(title, path, habits, notes), _link(link, line, notes), published, updated,
+        tuple(notes),
+    )  # fmt: skip
+    return Reading(heading, body, epoch, tuple(candidates), reason)
+
+
+def body(text: str) -> str:
+    """What follows the header, without a header and title that stand there once more."""
+    rest = text[_header(text)[3] :]
+    if found := _ECHO.match(rest):
+        rest = found["before"] + rest[found.end() :]
+    return rest
+
+
+def _header(text: str) -> tuple[str | None, str, str, int]:
+    """Epoch comment, title and link as they stand, and where the body begins."""
+    found = _HEADER.match(text)
+    if found:
+        epoch, title, link = found.groups()
+        if "](" in title and not _looks_linked(link):
+            title, _, tail = title.partition("](")
+            link = f"{tail}]({link}"
+        return epoch, title, link, found.end()
+    found = _BARE.match(text)
+    if found is None:  # it matches the empty string
+        return None, "", "", 0
+    epoch, title = found.groups()
+    return epoch, title or "", "", found.end() if epoch is not None or title else 0
+
+
+def _looks_linked(link: str) -> bool:
+    return link.lstrip().lower().startswith(("http:", "https:", "//", "/"))
+
+
+def _title(title: str, path: str, habits: Habits, notes: list[str]) -> str:
+    if "\\" in title:
+        title = _BRACKET.sub(r"\1", title)
+    title = plain(title)
+    for end in habits.trim:
+        title = title.removesuffix(end).rstrip() or title
+    if title:
+        return title
+    notes.append(note("title-missing", 1))
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return plain(_NAME.sub("", stem, count=1).replace("_", " ")) or plain(stem) or "(untitled)"
+
+
+def _link(link: str, line: int, notes: list[str]) -> str:
+    if not link:
+        return ""
+    if link.endswith(('"', "'")):
+        link = _TIP.sub("", link)
+    link = link.strip().removeprefix("<").removesuffix(">")
+    address = urls.normal(unescape(link) if "&" in link else link)
+    if not address:
+        notes.append(note("link-invalid", line))
+    return address
+
+
+def _dates(text: str, start: int) -> Iterator[tuple[str, str]]:
+    """Date strings with the place where they stand, the most trustworthy first."""
+    if found := _LABEL.match(text, start):
+        yield "the labelled line", found[1].strip()
+    for found in _ITALIC.finditer(text, start):
+        yield "the <i> element", found[1].strip()
+    for found in _TIME.finditer(text, start):
+        if stated := _PUDATE.search(found[1]):
+            yield "the pudate of a <time>", stated[1].strip()
+        if stated := _DATETIME.search(found[1]):
+            yield "the datetime of a <time>", stated[1].strip()
+    for found in _META.finditer(text, start):
+        if stated := _CONTENT.search(found[1]):
+            yield "the content of a date property", stated[1].strip()

@@ -1,0 +1,64 @@
+"""What an article is known by: the same on every machine that has the same seed.
+
+An id is a tag: URI (RFC 4151) whose specific part is a hash of the article's canonical address, or
+of its place when it has none.  The rules in here and in `urls.key` are promises to subscribers: a
+reader takes an entry with another id for a new one.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from feeds import urls
+
+if TYPE_CHECKING:
+    from feeds.model import Heading
+
+# <source>/<id>_<title>.md or <source>/<id>.md: the id survives an edit of the title.
+_NUMBERED = re.compile(r"(\d{3,}|[0-9a-f]{8,})(?=[_.]|\Z)")
+
+
+def key(heading: Heading) -> str:
+    """What an article's id is derived from."""
+    if heading.link:
+        return urls.key(heading.link)
+    return f"path:{heading.source}/{number_of(heading.path) or heading.path}"
+
+
+def number_of(path: str) -> str:
+    """The id that stands at the beginning of a seed's name; "" where none does."""
+    found = _NUMBERED.match(path, path.rfind("/") + 1)
+    return found[1] if found else ""
+
+
+def short(key: str) -> int:
+    """A number of 64 bits that stands for a key in the catalogue."""
+    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def twin(heading: Heading) -> int | None:
+    """What two files of one article share though its address was edited along with its title.
+
+    Their source, the id in their names and the instant of publication, as one number; None for a
+    name without an id.
+    """
+    number = number_of(heading.path)
+    if not number:
+        return None
+    place = f"{heading.source}/{number}".encode("utf-8", "surrogateescape")
+    return crc32(place) << 31 | heading.published & 0x7FFF_FFFF
+
+
+def tag(authority: str, since: str, key: str) -> str:
+    """The id of the article with this key."""
+    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return f"tag:{authority},{since}:{digest}"
+
+
+def feed_tag(authority: str, since: str, slug: str) -> str:
+    """The id of the feed with this slug."""
+    return f"tag:{authority},{since}:feed/{urls.escaped(slug)}"

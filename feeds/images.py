@@ -1,0 +1,380 @@
+"""A picture -> what its bytes say: type, length, width and height.
+
+The only door to requests (and to imagesize, which reads the pixels).  A picture is asked for once,
+with one GET of its first bytes (RFC 9110 §14): the answer's Content-Range tells the whole length,
+the bytes tell type and pixels.  HEAD is asked only where that answer states no length.
+
+An address in a seed may be anyone's trap, so the guard stands where it can't be talked round: it
+looks at the very address a socket is about to be connected to, after redirects and look-ups.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+import time
+from io import BytesIO
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from feeds.model import Enclosure, Measure, Picture, PictureError
+from feeds.urls import normal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import requests
+
+HEAD = 64 * 1024  # bytes; the pixels of nearly every picture stand in its first KiBs
+UNKNOWN = "application/octet-stream"
+
+# By name, where the bytes are not at hand.  The system's own table differs from host to host.
+_TYPES = {
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "jpe": "image/jpeg", "jfif": "image/jpeg",
+    "png": "image/png", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
+    "svg": "image/svg+xml", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon",
+    "tif": "image/tiff", "tiff": "image/tiff", "heic": "image/heic", "jxl": "image/jxl",
+}  # fmt: skip
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"\x00\x00\x01\x00", "image/vnd.microsoft.icon"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"\xff\x0a", "image/jxl"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image/jxl"),
+)
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+}
+_SVG = re.compile(
+    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL
+)
+_LENGTH = re.compile(r"\d{1,15}\Z", re.ASCII)
+_RANGE = re.compile(r"bytes 0-\d+/(\d{1,15})\Z", re.ASCII)
+
+
+class Policy(NamedTuple):
+    """How pictures may be asked for."""
+
+    agent: str  # User-Agent
+    allow_hosts: tuple[str, ...] = ()  # hosts that may have a private address
+    timeout: float = 10.0  # seconds for one picture, redirects and all
+    budget: float = 30.0  # seconds for all pictures of one build
+    at_once: int = 8  # connections
+    per_host: int = 2
+
+
+def named_type(url: str) -> str:
+    """The media type the address promises; "" when its name has no ending that we know."""
+    name = urlsplit(url).path.rpartition("/")[2]
+    return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def sniff(head: bytes) -> str:
+    """The media type of a picture from its first bytes; "" when they are no picture's."""
+    for magic, media_type in _MAGIC:
+        if head.startswith(magic):
+            return media_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "")
+    return "image/svg+xml" if _SVG.match(head) else ""
+
+
+def read(head: bytes, length: int) -> Measure:
+    """What the first bytes of a picture of `length` bytes say (0: length unknown).
+
+    Raises PictureError when they are no picture's.
+    """
+    media_type = sniff(head)
+    if not media_type:
+        raise PictureError("its bytes are no picture's", gone=True)
+    import imagesize  # 40 ms: only a build that measures pays for it
+
+    try:
+        width, height = imagesize.get(BytesIO(head))
+    except Exception:  # noqa: BLE001  imagesize lets slip whatever odd bytes lead to
+        width = height = 0
+    width, height = round(width), round(height)
+    if not (0 < width < 100_000 and 0 < height < 100_000):
+        width = height = 0
+    return Measure(media_type, length, width, height)
+
+
+def chosen(
+    pictures: Iterable[Picture], measures: Mapping[str, Measure], policy: str
+) -> tuple[Enclosure, ...]:
+    """The pictures of one article as enclosures, the lead picture first.
+
+    `policy` is "all", "lead" or "none".  Left out are avatars, icons and rules, by what the markup
+    says of them or by their pixels, and addresses that hold no picture.  The lead is the first
+    picture that is large or of unknown size.
+    """
+    fit: list[Enclosure] = []
+    lead = None
+    for picture in pictures if policy != "none" else ():
+        measure = measures.get(picture.url, Measure())
+        width, height = measure.width or picture.width, measure.height or picture.height
+        if measure.gone or picture.minor or _small(width, height):
+            continue
+        enclosure = Enclosure(
+            picture.url,
+            measure.media_type or named_type(picture.url) or UNKNOWN,
+            measure.length,
+            measure.width,
+            measure.height,
+            picture.caption or picture.alt,
+        )
+        if lead is None and (not width or not height or (width >= 200 and height >= 100)):
+            lead = enclosure
+        fit.append(enclosure)
+    if not fit:
+        return ()
+    lead = lead or fit[0]
+    return (lead,) if policy == "lead" else (lead, *(e for e in fit if e is not lead))
+
+
+def _small(width: int, height: int) -> bool:
+    return (0 < width < 50 and 0 < height < 50) or 0 < width < 8 or 0 < height < 8
+
+
+# --- over the network ---------------------------------------------------------------------------
+
+
+def public(address: str) -> bool:
+    """Whether an IP address is one of the public internet, also when wrapped in an IPv6 one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner:
+            ip = inner
+    return ip.is_global and not ip.is_multicast
+
+
+def measure(
+    urls: Iterable[str], policy: Policy, progress: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, Measure | PictureError]]:
+    """Ask for each picture; yield its measure, or why there is none, as the answers come in.
+
+    Ends after `policy.budget` seconds at the latest; pictures not answered by then are not
+    yielded.  At most `policy.per_host` connections to one host are open at once.
+    """
+    lanes: SimpleQueue[list[str]] = SimpleQueue()
+    waiting = 0
+    for urls_of_host in _by_host(urls).values():
+        waiting += len(urls_of_host)
+        for lane in range(min(policy.per_host, len(urls_of_host))):
+            lanes.put(urls_of_host[lane :: policy.per_host])
+    answers: SimpleQueue[tuple[str, Measure | PictureError]] = SimpleQueue()
+    end = time.monotonic() + policy.budget
+
+    def work() -> None:
+        while time.monotonic() < end:
+            try:
+                lane = lanes.get_nowait()
+            except Empty:
+                return
+            for url in lane:
+                if time.monotonic() >= end:
+                    return
+                answers.put((url, _answer(url, policy)))
+
+    # Daemon threads, as a look-up of a host name can't be interrupted and must not hold up the end.
+    for _ in range(min(policy.at_once, waiting)):
+        threading.Thread(target=work, daemon=True).start()
+    while waiting:
+        try:
+            yield answers.get(timeout=max(0.0, end - time.monotonic()))
+        except Empty:
+            return
+        waiting -= 1
+        progress()
+
+
+def _by_host(urls: Iterable[str]) -> dict[str, list[str]]:
+    hosts: dict[str, list[str]] = {}
+    for url in urls:
+        hosts.setdefault(urlsplit(url).netloc, []).append(url)
+    return hosts
+
+
+def _answer(url: str, policy: Policy) -> Measure | PictureError:
+    try:
+        return probe(url, policy)
+    except PictureError as error:
+        return error
+
+
+def probe(url: str, policy: Policy) -> Measure:
+    """What the picture at `url` measures; raises PictureError when that can't be told."""
+    import requests  # 90 ms: only a build that measures pays for it
+    import urllib3
+
+    guard = _Guard(policy.allow_hosts)
+    # No timeout of the socket ends an answer that drips a byte a second; the timer does.
+    deadline = threading.Timer(policy.timeout, guard.cut)
+    deadline.daemon = True
+    deadline.start()
+    try:
+        with _session(guard, policy) as session:
+            measure = _ask(session, url, policy)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        if guard.late:
+            raise PictureError(f"no whole answer within {policy.timeout:g} s") from None
+        raise PictureError(guard.refused or _plainly(error)) from None
+    finally:
+        deadline.cancel()
+    if guard.late:  # http.client takes headers that were cut short for all of them
+        raise PictureError(f"no whole answer within {policy.timeout:g} s")
+    return measure
+
+
+def _ask(session: requests.Session, url: str, policy: Policy) -> Measure:
+    headers = {"Range": f"bytes=0-{HEAD - 1}", "Accept-Encoding": "identity", "Accept": "image/*"}
+    with _follow(session, "GET", url, headers, policy.timeout) as answer:
+        head: bytes = answer.raw.read(HEAD, decode_content=False) or b""
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise PictureError("the server compresses it unasked")
+        if answer.status_code == 206:
+            found = _RANGE.match(answer.headers.get("Content-Range", ""))
+            length = int(found[1]) if found else 0
+        else:
+            length = _stated(answer)
+        if len(head) < HEAD and length and len(head) != length:
+            raise PictureError(f"{len(head)} of {length} bytes came")
+        if not length and len(head) < HEAD:
+            length = len(head)
+    measure = read(head, length)
+    if length:
+        return measure
+    with _follow(session, "HEAD", url, {"Accept-Encoding": "identity"}, policy.timeout) as answer:
+        return measure._replace(length=_stated(answer))
+
+
+def _follow(
+    session: requests.Session, method: str, url: str, headers: dict[str, str], timeout: float
+) -> requests.Response:
+    """The answer behind at most five redirects.
+
+    Followed here, as requests reads the whole body of each redirect, however long that is.
+    """
+    for _ in range(6):
+        answer = session.request(
+            method, url, headers=headers, stream=True, timeout=timeout, allow_redirects=False
+        )
+        if answer.status_code in (200, 206):
+            return answer
+        answer.close()
+        if not answer.is_redirect:
+            gone = answer.status_code in (404, 410)
+            raise PictureError(f"the server answers {answer.status_code}", gone=gone)
+        target = normal(answer.headers["Location"], url)
+        if not target:
+            raise PictureError(f"redirected to {answer.headers['Location'][:100]!r}")
+        url = target
+    raise PictureError("redirected more than five times")
+
+
+def _stated(answer: requests.Response) -> int:
+    value = answer.headers.get("Content-Length", "")
+    return int(value) if _LENGTH.match(value) and "Transfer-Encoding" not in answer.headers else 0
+
+
+def _plainly(error: Exception) -> str:
+    """The innermost reason, without the objects that requests and urllib3 print around it."""
+    reason: BaseException = error
+    while (
+        inner := getattr(reason, "reason", None) or (reason.args and reason.args[0])
+    ) and isinstance(inner, BaseException):
+        reason = inner
+    return re.sub(r"^<[^>]*>[:,]? ?", "", str(reason)) or type(reason).__name__
+
+
+class _Guard:
+    """Which addresses one probe may connect to, and the sockets it has open."""
+
+    def __init__(self, allow_hosts: tuple[str, ...]) -> None:
+        self.allow_hosts = allow_hosts
+        self.refused = ""
+        self.late = False
+        self._sockets: list[socket.socket] = []
+
+    def connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
+        """A socket to the first of the host's addresses that answers, if all of them are public."""
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        if host not in self.allow_hosts:
+            for *_, address in found:
+                if not public(str(address[0])):
+                    self.refused = f"{host} is {address[0]}, which is no public address"
+                    raise OSError(self.refused)
+        failure: OSError = OSError(f"{host} has no address")
+        for family, kind, protocol, _, address in found:
+            sock = socket.socket(family, kind, protocol)
+            self._sockets.append(sock)
+            try:
+                if timeout is not None:
+                    sock.settimeout(timeout)
+                sock.connect(address)
+            except OSError as error:
+                failure = error
+                sock.close()
+            else:
+                return sock
+        raise failure
+
+    def cut(self) -> None:
+        """End whatever is still being waited for."""
+        self.late = True
+        for sock in self._sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # closed already
+
+
+def _session(guard: _Guard, policy: Policy) -> requests.Session:
+    """A session whose every connection goes through the guard."""
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.exceptions import NewConnectionError
+
+    def guarded(self: Any) -> socket.socket:
+        try:
+            timeout = self.timeout if isinstance(self.timeout, (int, float)) else policy.timeout
+            return guard.connect(self._dns_host, self.port, timeout)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    plain = type("GuardedHTTP", (HTTPConnection,), {"_new_conn": guarded})
+    secure = type("GuardedHTTPS", (HTTPSConnection,), {"_new_conn": guarded})
+    pools = {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, **options)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+    session = requests.Session()
+    session.trust_env = False  # no proxy, no .netrc: nothing of this host's goes along
+    session.headers["User-Agent"] = policy.agent
+    session.mount("http://", Adapter())
+    session.mount("https://", Adapter())
+    return session

@@ -1,0 +1,70 @@
+"""One build at a time on one state folder.
+
+A lock of the kernel's on a file that is never removed: it is free the moment its holder is gone,
+however that ended, and a forked worker does not hold it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from feeds.model import BusyError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_STEP = 0.05  # seconds between attempts
+
+
+@contextmanager
+def held(path: str, wait: float, waiting: Callable[[int], None]) -> Iterator[None]:
+    """Hold the lock file at `path`, waiting for it at most `wait` seconds.
+
+    `waiting` is told once which process has it, if one has.  Raises BusyError when it is not to be
+    had in time, StateError when the file can't be opened.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from None
+    try:
+        end = time.monotonic() + wait
+        told = False
+        while not _taken(file):
+            holder = _holder(file)
+            if time.monotonic() >= end:
+                raise BusyError(
+                    f"another build is at work here (process {holder}); nothing was done."
+                    " Wait for it, or give --wait more seconds"
+                )
+            if not told:
+                waiting(holder)
+                told = True
+            time.sleep(_STEP)
+        yield
+    finally:
+        os.close(file)  # which frees the lock
+
+
+def _taken(file: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _holder(file: int) -> int:
+    """The process that holds the lock; 0 when that can't be told, or it has just let go."""
+    if sys.platform != "linux":
+        return 0  # the layout of struct flock is another
+    asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
+    kind, _, _, _, holder = struct.unpack("hhqqi", answer)
+    return holder if kind != fcntl.F_UNLCK else 0

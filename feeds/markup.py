@@ -1,0 +1,320 @@
+"""A tree of elements -> HTML that may stand in any page, written anew from what is allowed.
+
+Whatever is not known to be harmless can't get through, as nothing is copied.  Raw-text elements
+(`style`, `xmp`, `textarea`, …) are never written: without those, what a browser makes of the markup
+is what was written here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from feeds import dates, urls
+from feeds.elements import (
+    ATTRIBUTES,
+    BLOCKS,
+    CELLS,
+    CONTAINERS,
+    DROPPED,
+    HEADINGS,
+    INLINE,
+    RENAMED,
+    ROWS,
+    Tag,
+    attribute,
+    brief,
+    holds_blocks,
+    holds_text,
+    invisible,
+    is_text,
+    well_made,
+)  # fmt: skip
+from feeds.text import clean, flow, line
+
+if TYPE_CHECKING:
+    from feeds.illustrations import Illustrations
+    from feeds.model import Picture
+
+MAX_DEPTH = 100  # below it only text and pictures are kept; each level is a Python frame
+
+_STAYS_EMPTY = frozenset(("td", "th", "tr"))
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
+WORDS = re.compile(r"[\W_]+")
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+_DATED = re.compile(r"\d{4}")
+_SPACES = re.compile(r"[ \t\n\f]+")
+_EMBED = re.compile(r"/embed/([\w-]{6,})\Z")
+
+
+class Writer:
+    """Writes the allowed part of a tree, and keeps what it meets on the way."""
+
+    def __init__(self, title: str, base: str, illustrations: Illustrations) -> None:
+        self.pictures: dict[str, Picture] = {}  # by URL, in the order of their appearance
+        self.texts: list[tuple[str, str]] = []  # (block element, its text)
+        self.deep = False  # some of it was nested too deep
+        self._title = WORDS.sub("", title).casefold()
+        self._base = base
+        self._illustrations = illustrations
+        self._captions: set[int] = set()  # ids of elements whose words the lead picture carries
+        self._out: list[str] = []
+        self._text: list[str] = []  # of the block that is being written
+        self._block = "div"
+        self._mass = 0  # how much was written that can be seen
+        self._spaced = True  # one more space would mean nothing here
+        self._begun = False  # the block has text or a picture
+        self._spoken = False  # some text was written
+        self._preformatted = self._tables = self._heading = self._links = 0  # how deep inside
+
+    def html(self) -> str:
+        """What was written."""
+        self._flush()
+        return "".join(self._out).strip()
+
+    def children(self, parent: Tag, depth: int) -> None:
+        """Write what is in `parent`, which lies `depth` elements deep."""
+        if depth > MAX_DEPTH:
+            self.deep = True
+            self._flat(parent)
+            return
+        for child in parent.children:
+            if isinstance(child, Tag):
+                self._tag(child, depth)
+            elif is_text(child):
+                self._string(str(child))
+
+    def _flat(self, parent: Tag) -> None:
+        for node in parent.descendants:
+            if isinstance(node, Tag):
+                if node.name == "img":
+                    self._picture(node)
+            elif is_text(node) and not any(p.name in DROPPED for p in node.parents):
+                self._string(str(node))
+
+    def _tag(self, tag: Tag, depth: int) -> None:
+        name = RENAMED.get(tag.name, tag.name)
+        if name in DROPPED or id(tag) in self._captions or invisible(tag):
+            return
+        if name == "img":
+            self._picture(tag)
+        elif name == "picture":
+            self._picture(tag.find("img") or tag)
+        elif name == "br":
+            self._break()
+        elif name == "hr":
+            self._edge()
+            self._out.append("<hr>")
+        elif name == "wbr":
+            self._out.append("<wbr>")
+        elif name == "iframe":
+            self._frame(tag)
+        elif name in {"video", "audio"}:
+            self._media(name, tag, depth)
+        elif name == "noscript":
+            before = tag.find_previous_sibling()
+            if not (
+                before is not None
+                and before.name in {"img", "picture"}
+                and self._illustrations.address(before)[0]
+            ):
+                self.children(tag, depth + 1)
+        elif name in BLOCKS or name in CONTAINERS:
+            if self._spoken or not self._repeats(tag):
+                self._element(self._fitting(name, tag), tag, depth)
+        elif name in INLINE:
+            self._inline(name, tag, depth)
+        else:
+            self.children(tag, depth + 1)
+
+    def _fitting(self, name: str, tag: Tag) -> str:
+        """The element to write for a block, so that HTML's own rules leave it there; "" for none.
+
+        A <p> ends where another block begins, headings don't nest, and parts of a table have no
+        meaning outside of a well-made one (HTML §13.2.6).
+        """
+        if name in CONTAINERS:
+            return "div" if holds_text(tag) else ""
+        if name == "p" and holds_blocks(tag):
+            return "div"
+        if name in HEADINGS and self._heading:
+            return ""
+        if name == "table" and not well_made(tag):
+            return ""
+        if (name in ROWS or name in CELLS) and not self._tables:
+            return "div" if name in CELLS else ""
+        return name
+
+    def _repeats(self, tag: Tag) -> bool:
+        """Whether a block before all text only says what the entry's title, date or author says."""
+        text = brief(tag)
+        if not text:
+            return False
+        words = WORDS.sub("", text).casefold()
+        if tag.name == "address" or words == self._title:
+            return True
+        if tag.name in {"h1", "h2"} and len(words) > 4 and self._title.startswith(words):
+            return True
+        return bool(_DATED.search(text)) and dates.read("", text, UTC).instant is not None
+
+    def _element(self, name: str, tag: Tag, depth: int) -> None:
+        self._edge()
+        start, mass, block = len(self._out), self._mass, self._block
+        self._block = name or block
+        if name:
+            self._out.append(f"<{name}{_attributes(name, tag)}>")
+        self._preformatted += name == "pre"
+        self._tables += name == "table"
+        self._heading += name in HEADINGS
+        self.children(tag, depth + 1)
+        self._preformatted -= name == "pre"
+        self._tables -= name == "table"
+        self._heading -= name in HEADINGS
+        self._edge()
+        self._block = block
+        if self._mass == mass and name not in _STAYS_EMPTY:
+            del self._out[start:]
+        elif name:
+            self._out.append(f"</{name}>")
+
+    def _inline(self, name: str, tag: Tag, depth: int) -> None:
+        opening = f"<{name}{_attributes(name, tag)}>"
+        if name == "a":
+            address = self._link(attribute(tag, "href"))
+            if not address or self._links:
+                self.children(tag, depth + 1)
+                return
+            opening = f'<a href="{escape(address)}">'
+        start, mass = len(self._out), self._mass
+        self._out.append(opening)
+        self._links += name == "a"
+        self.children(tag, depth + 1)
+        self._links -= name == "a"
+        if self._mass == mass:
+            del self._out[start:]
+            return
+        space = not self._preformatted and self._out[-1].endswith(" ")
+        if space:  # "<b>word </b>" is "<b>word</b> "
+            self._out[-1] = self._out[-1][:-1]
+        self._out.append(f"</{name}> " if space else f"</{name}>")
+
+    def _string(self, string: str) -> None:
+        self._text.append(string)
+        if not self._preformatted:
+            string = _SPACES.sub(" ", string)
+            if self._spaced:
+                string = string.lstrip(" ")
+            if not string:
+                return
+            self._spaced = string[-1] == " "
+        self._out.append(escape(string, quote=False))
+        if not string.isspace():
+            self._begun = True
+            self._mass += 1
+            self._spoken = True
+
+    def _seen(self) -> None:
+        """Something was written that can be seen, and is no text."""
+        self._spaced = False
+        self._begun = True
+        self._mass += 1
+
+    def _break(self) -> None:
+        self._text.append("\n ")
+        if self._begun and self._out[-2:] != ["<br>", "<br>"]:
+            self._out.append("<br>")
+            self._spaced = True
+
+    def _edge(self) -> None:
+        """A block begins or ends here: what was said until now is one text."""
+        self._flush()
+        while (
+            self._out
+            and not self._preformatted
+            and (self._out[-1] == "<br>" or self._out[-1].isspace())
+        ):
+            self._out.pop()
+        if self._out and not self._preformatted:
+            self._out[-1] = self._out[-1].rstrip(" ")
+        self._spaced = True
+        self._begun = False
+
+    def _flush(self) -> None:
+        text = flow("".join(self._text))
+        self._text.clear()
+        if text:
+            self.texts.append((self._block, text))
+
+    # -- links, frames, media, pictures
+
+    def _link(self, reference: str) -> str:
+        scheme = _SCHEME.match(reference)
+        if scheme and scheme[1].lower() == "mailto":
+            return "mailto:" + clean(reference.strip()[7:]).replace(" ", "%20")
+        return urls.normal(reference, self._base)
+
+    def _frame(self, tag: Tag) -> None:
+        """A frame becomes a link to what it shows."""
+        address = urls.normal(attribute(tag, "src") or attribute(tag, "data-src"), self._base)
+        if not address:
+            return
+        parts = urlsplit(address)
+        video = _EMBED.match(parts.path)
+        if video and parts.netloc.removeprefix("www.") in {"youtube.com", "youtube-nocookie.com"}:
+            address = f"https://www.youtube.com/watch?v={video[1]}"
+        elif parts.netloc == "player.vimeo.com":
+            address = f"https://vimeo.com{parts.path.removeprefix('/video')}"
+        label = escape(line(attribute(tag, "title")) or urlsplit(address).netloc, quote=False)
+        self._out.append(label if self._links else f'<a href="{escape(address)}">{label}</a>')
+        self._seen()
+
+    def _media(self, name: str, tag: Tag, depth: int) -> None:
+        sources = [tag, *tag.find_all("source")]
+        addresses = [urls.normal(attribute(s, "src"), self._base) for s in sources]
+        address = next(filter(None, addresses), "")
+        if not address:
+            self.children(tag, depth + 1)
+            return
+        poster = urls.normal(attribute(tag, "poster"), self._base) if name == "video" else ""
+        shown = f' poster="{escape(poster)}"' if poster else ""
+        self._out.append(f'<{name} src="{escape(address)}"{shown} controls></{name}>')
+        self._seen()
+
+    def _picture(self, img: Tag) -> None:
+        found = self._illustrations.read(img)
+        if found is None:
+            return
+        picture, caption = found
+        tip = ""
+        if caption is not None and not self._spoken and not self.pictures:
+            self._captions.add(id(caption))  # the lead picture carries its caption
+            tip = f' title="{escape(picture.caption)}"'
+        self.pictures.setdefault(picture.url, picture)
+        told = escape(picture.alt or picture.caption)
+        width, height = picture.width, picture.height
+        size = f' width="{width}" height="{height}"' if width and height else ""
+        self._out.append(f'<img src="{escape(picture.url)}" alt="{told}"{tip}{size}>')
+        self._seen()
+
+
+def _attributes(name: str, tag: Tag) -> str:
+    """The attributes that mean something without the page the element stood on."""
+    written = []
+    language = attribute(tag, "lang")
+    if language and LANGUAGE.match(language):
+        written.append(f' lang="{language}"')
+    direction = attribute(tag, "dir").lower()
+    if direction in {"ltr", "rtl", "auto"}:
+        written.append(f' dir="{direction}"')
+    for known in ATTRIBUTES.get(name, ()):
+        value = attribute(tag, known)
+        if known == "title" and value:
+            written.append(f' title="{escape(line(value))}"')
+        elif known == "reversed" and tag.has_attr("reversed"):
+            written.append(" reversed")
+        elif value.isascii() and value.isdigit() and len(value) < 6:
+            written.append(f' {known}="{value}"')
+    return "".join(written)

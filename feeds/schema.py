@@ -1,0 +1,376 @@
+"""Tables of TOML read by a schema: each value checked, each fault with its key, line and near miss.
+
+A schema is a dataclass.  A field's annotation says how its value is read, its metadata what it
+means and how it is checked; so nothing can be read that is not documented.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, field, fields
+from datetime import UTC, date, datetime, time
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from feeds import urls
+from feeds.model import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# How values are read that are more than they seem; `TYPES` maps these names to their readers.
+Bytes = int  # "5 MiB"
+Seconds = int  # "30d"
+Rules = tuple[Rule, ...] | None
+
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
+SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
+
+
+def key(default: Any, meaning: str, **checks: Any) -> Any:
+    """A key of a table: its default (MISSING: required), what it means, and how it is checked."""
+    return field(default=default, metadata={"meaning": meaning, **checks})
+
+
+Place = tuple[str | int, ...]
+_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_SIZES = {"": 1, "B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GiB": 1024**3}
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)\Z")
+
+
+class Reader:
+    """Reads tables by their schema, and gathers what is wrong with them."""
+
+    def __init__(self, shown: str, text: str, lists: tuple[str, ...]) -> None:
+        """For a file that messages name `shown`, with this text; `lists` are tables in [[ ]]."""
+        self.faults: list[tuple[int, str]] = []
+        self._shown = shown
+        self._lines = _lines(text)
+        self._lists = lists
+
+    def fault(self, place: Place, said: str) -> None:
+        """Note what is wrong at a key or table."""
+        line = next(
+            (self._lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self._lines),
+            0,
+        )
+        table = str(place[0])
+        named = f"[[{table}]] " if table in self._lists else f"[{table}] " if len(place) > 1 else ""
+        where = f"{self._shown}:{line}" if line else self._shown
+        self.faults.append((line, f"{where}: {named}{said}"))
+
+    def tables(self, name: str, kind: type[Any], given: object) -> tuple[Any, ...]:
+        """The tables of an array of tables."""
+        if given is None:
+            return ()
+        if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
+            self.fault((name,), f"write [[{name}]], in double brackets: there may be several")
+            return ()
+        return tuple(self.table((name, n), kind, table) for n, table in enumerate(given))
+
+    def table(self, place: Place, kind: type[Any], given: object) -> Any:
+        """One table, with its defaults filled in."""
+        if not isinstance(given, dict):
+            self.fault(place, f"[{place[0]}] must be a table")
+            given = {}
+        schema = {f.name: f for f in fields(kind)}
+        read: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in schema:
+                self.fault((*place, name), f"{name}: unknown key{near(name, schema)}")
+                continue
+            try:
+                read[name] = self._value(schema[name], value)
+            except ValueError as error:
+                self.fault((*place, name), f"{name}: {error}")
+                read[name] = schema[name].default
+        for name, known in schema.items():
+            if known.default is MISSING and (name not in read or read[name] in ("", MISSING)):
+                if name not in given or read[name] == "":
+                    self.fault(
+                        (*place, name), f"{name}: it is required: {known.metadata['meaning']}"
+                    )
+                read[name] = ""
+        return kind(**read)
+
+    def _value(self, known: Any, value: object) -> object:
+        checks = known.metadata
+        read = _TYPES[known.type](value)
+        if choices := checks.get("choices"):
+            for one in read if isinstance(read, tuple) else (read,):
+                if one not in choices:
+                    raise ValueError(f"{one!r} is none of {', '.join(filter(None, choices))}")
+            if read == ():
+                raise ValueError(f"at least one of {', '.join(choices)}")
+        if (least := checks.get("least")) is not None and read < least:
+            raise ValueError(f"{value!r} is too little; at least {least}")
+        if check := checks.get("check"):
+            _CHECKS[check](read)
+        return read
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} must be a string in quotes")
+    return value.strip()
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in items):
+        raise ValueError(f"{value!r} must be a list of strings")
+    return tuple(items)
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} must be a whole number")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} must be true or false")
+    return value
+
+
+def _quantity(units: dict[str, int], example: str) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        found = _QUANTITY.match(str(value).strip()) if not isinstance(value, bool) else None
+        if not found or found[2] not in units:
+            raise ValueError(f"{value!r} must be a number with a unit, such as {example}")
+        return int(float(found[1]) * units[found[2]])
+
+    return read
+
+
+def _rules(value: object) -> tuple[Rule, ...]:
+    return tuple(_rule(item) for item in (value if isinstance(value, list) else [value]))
+
+
+def _rule(value: object) -> Rule:
+    if not isinstance(value, dict):
+        raise ValueError(f'{value!r} must be a table of conditions, such as {{ source = "voa" }}')
+    known = ["not" if name == "none" else name for name in Rule._fields]
+    read: dict[str, Any] = {}
+    for name, given in value.items():
+        if name not in known:
+            raise ValueError(f"{name}: unknown condition{near(name, known)}")
+        try:
+            if name in {"any", "all", "not"}:
+                read["none" if name == "not" else name] = _rules(given)
+            elif name in {"after", "before"}:
+                read[name] = _moment(given)
+            else:
+                read[name] = _strings(given)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    _patterns(read.get("title_matches", ()))
+    return Rule(**read)
+
+
+def _moment(value: object) -> int:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no date; write 2026-01-31") from None
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime.combine(value, time())
+    else:
+        raise ValueError(f"{value!r} is no date; write 2026-01-31")
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+_TYPES: dict[str, Callable[[Any], Any]] = {
+    "str": _string,
+    "int": _integer,
+    "bool": _boolean,
+    "tuple[str, ...]": _strings,
+    "Seconds": _quantity(_UNITS, '"90s", "15m", "6h" or "30d"'),
+    "Bytes": _quantity(_SIZES, '"500 KiB" or "5 MiB"'),
+    "Rules": _rules,
+}
+
+
+def _folder(value: str) -> None:
+    address = urls.normal(value)
+    if not address:
+        raise ValueError(
+            f"{value!r} must be an absolute address, such as https://example.org/feeds/"
+        )
+    if "?" in address or "#" in address:
+        raise ValueError(f"{value!r} must be the address of a folder, without ? and #")
+
+
+def _url(value: str) -> None:
+    if value and not urls.normal(value):
+        raise ValueError(f"{value!r} must be an absolute http or https address")
+
+
+def _language(value: str) -> None:
+    if value and not LANGUAGE.match(value):
+        better = value.replace("_", "-")
+        hint = f"; write {better!r}" if LANGUAGE.match(better) else ", such as en or zh-CN"
+        raise ValueError(f"{value!r} is no language tag{hint}")
+
+
+def _zone(value: str) -> None:
+    try:
+        if value:
+            ZoneInfo(value)
+    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"{value!r} is no time zone") from None
+    except KeyError:
+        from zoneinfo import available_timezones
+
+        raise ValueError(
+            f"{value!r} is no time zone{_near_zone(value, available_timezones())}"
+        ) from None
+
+
+def _near_zone(value: str, known: set[str]) -> str:
+    close = get_close_matches(value, sorted(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ", such as Europe/Rome"
+
+
+def _since(value: str) -> None:
+    try:
+        date.fromisoformat(f"{value}-01-01"[:10] if len(value) == 4 else f"{value}-01"[:10])
+    except ValueError:
+        raise ValueError(f"{value!r} must be a year, or a day as 2026-01-31") from None
+
+
+def _path(value: str) -> None:
+    if not value or "\0" in value:
+        raise ValueError("it must name a folder")
+
+
+def _patterns(values: tuple[str, ...]) -> None:
+    for value in values:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+
+
+def _slug(value: str) -> None:
+    if value and not SLUG.match(value):
+        raise ValueError(f"{value!r} may hold letters, digits, '-', '_' and '.'")
+
+
+def _encoding(value: str) -> None:
+    try:
+        "".encode(value or "utf-8")
+    except LookupError:
+        raise ValueError(f"{value!r} is no encoding that Python knows") from None
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "folder": _folder,
+    "url": _url,
+    "language": _language,
+    "zone": _zone,
+    "since": _since,
+    "path": _path,
+    "patterns": _patterns,
+    "slug": _slug,
+    "encoding": _encoding,
+}
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, as the end of a message; else all of them."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
+
+
+# --- where a key stands -------------------------------------------------------------------------
+
+_TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?\Z")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_LONG = re.compile(r'"""|\'\'\'')
+
+
+def _lines(text: str) -> dict[Place, int]:
+    """The line on which each table and key begins; tomllib does not tell."""
+    found: dict[Place, int] = {}
+    counts: dict[str, int] = {}
+    table: Place = ()
+    quote = ""  # inside a string of several lines
+    depth = 0  # inside an array of several lines
+    for number, line in enumerate(text.splitlines(), 1):
+        if quote:
+            quote = "" if quote in line else quote
+            continue
+        if depth == 0 and (header := _TABLE.match(line)):
+            names = _names(header[2])
+            if header[1] == "[[":
+                counts[names[0]] = counts.get(names[0], -1) + 1
+            table = (names[0], counts[names[0]], *names[1:]) if names[0] in counts else tuple(names)
+            found.setdefault(table, number)
+            found.setdefault(table[:1], number)
+            continue
+        if depth == 0 and (assignment := _KEY.match(line)):
+            place = (*table, *_names(assignment[1]))
+            for size in range(1, len(place) + 1):
+                found.setdefault(place[:size], number)
+        long = _LONG.findall(line)
+        if len(long) % 2:
+            quote = long[-1]
+        bare = re.sub(r"""(["']).*?\1|#.*""", "", line)
+        depth = max(0, depth + bare.count("[") - bare.count("]"))
+    return found
+
+
+def _names(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
+
+
+# --- writing it ---------------------------------------------------------------------------------
+
+
+def keys(kind: type[Any], table: object) -> Iterator[str]:
+    """The lines that say what `table` holds."""
+    for known in fields(kind):
+        value = getattr(table, known.name)
+        if value is not None:
+            yield f"{known.name} = {toml(value)}\n"
+
+
+def toml(value: object) -> str:
+    """A value as TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPES.get(c, c) for c in value) + '"'
+    if isinstance(value, tuple) and not isinstance(value, Rule):
+        return f"[{', '.join(toml(item) for item in value)}]"
+    assert isinstance(value, Rule)
+    given = ((name, getattr(value, name)) for name in Rule._fields)
+    conditions = (
+        f"{'not' if name == 'none' else name} = "
+        + (str(datetime.fromtimestamp(v, UTC)) if name in {"after", "before"} else toml(v))
+        for name, v in given
+        if v not in ((), None)
+    )
+    return f"{{ {', '.join(conditions)} }}"
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"} | {
+    chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F) if chr(code) not in "\n\t"
+}
+
+
+def documented(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
+    """Every key of a table: its name, its default as TOML ("" for a required one), its meaning."""
+    for known in fields(kind):
+        default = known.default
+        written = "" if default is MISSING else "{ }" if default is None else toml(default)
+        yield known.name, written, known.metadata["meaning"]

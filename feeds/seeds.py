@@ -1,0 +1,328 @@
+"""What lies in the seed folder: list it, read it, skip what is not an article.
+
+The only door to the seed folder.  Paths are bytes in here, as the file system has them, since a
+name need not be text; `path_of` makes them the strings that the rest of the program uses.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from codecs import utf_8_decode
+from fnmatch import translate
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds.model import SeedError
+from feeds.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from feeds.model import Listing, Stamp
+
+_DOT = ord(".")
+HEAD = 1024  # bytes that nearly always hold the whole heading
+LONG_HEAD = 8192  # bytes in which a heading is looked for when it does not fit in `HEAD`
+PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".ico", ".jxl")
+
+# Without O_NONBLOCK, opening a pipe that took a file's place would wait for ever.
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Rules(NamedTuple):
+    """Which files are seeds."""
+
+    suffixes: tuple[str, ...]
+    ignore: tuple[str, ...] = ()  # globs on a file's or folder's name
+    follow_links: bool = False
+    max_size: int = 5 * 1024 * 1024  # bytes
+
+
+class Folder(NamedTuple):
+    """One folder as it lies there now."""
+
+    path: bytes  # below the seed folder; b"" for the seed folder itself
+    listing: Listing | None  # seeds and pictures; None: the folder can't be read
+    reason: str = ""  # why it can't
+
+
+def path_of(folder: bytes, name: bytes = b"") -> str:
+    """The path as the rest of the program knows it; bytes that are no text become surrogates."""
+    return os.fsdecode(b"/".join(part for part in (folder, name) if part))
+
+
+def shown(path: str) -> str:
+    """A path as it may be printed: without a line end, a control, or bytes that are no text."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path
+    )
+
+
+def tops(root: str, rules: Rules) -> list[bytes]:
+    """The first-level folders, sorted, and b"" for the files directly in the seed folder.
+
+    Each is a part that `walk` lists by itself.  Raises OSError when there is no seed folder.
+    """
+    base, ignored = os.fsencode(root), _ignored(rules)
+    with os.scandir(base) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(b".")
+            and not ignored(entry.name)
+            and not entry.is_file(follow_symlinks=False)
+            and _kind(entry, base, rules) is None
+        ]
+    return [b"", *sorted(names)]
+
+
+def walk(root: str, top: bytes, rules: Rules) -> Iterator[Folder]:
+    """Every folder at and below `top`, with what lies in it; for b"", only the seed folder itself.
+
+    Passed over: names that begin with a dot or that a glob in `rules.ignore` matches, and files
+    with neither a seed's nor a picture's suffix.
+    """
+    ignored = _ignored(rules)
+    suffixes = _suffixes(rules.suffixes)
+    wanted = suffixes | _suffixes(PICTURES)
+    base = os.fsencode(root)
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        listing: Listing = {}
+        below: list[bytes] = []
+        try:
+            with os.scandir(os.path.join(base, folder) if folder else base) as entries:
+                for entry in entries:  # the hot loop of a build in which nothing changed
+                    name = entry.name
+                    suffix = name.rpartition(b".")[2]
+                    if entry.is_file(follow_symlinks=False):
+                        if suffix in wanted and name[0] != _DOT and not ignored(name):
+                            try:
+                                listing[name] = _stamp(entry.stat(follow_symlinks=False))
+                            except FileNotFoundError:  # gone since it was listed
+                                continue
+                    elif name[0] != _DOT and not ignored(name):
+                        kind = _kind(entry, base, rules)
+                        if kind is None:
+                            below.append(name)
+                        elif suffix in suffixes or (suffix in wanted and not isinstance(kind, str)):
+                            listing[name] = kind
+        except FileNotFoundError:  # the folder is gone since its parent was listed
+            continue
+        except OSError as error:
+            yield Folder(folder, None, error.strerror or str(error))
+            continue
+        yield Folder(folder, listing)
+        if top:
+            waiting.extend(b"%b/%b" % (folder, name) for name in sorted(below, reverse=True))
+
+
+def _kind(entry: os.DirEntry[bytes], base: bytes, rules: Rules) -> Stamp | str | None:
+    """What a name stands for that is no plain file.
+
+    None for a folder, a stamp for a file behind a link that may be followed, else the code of a
+    problem.
+    """
+    if entry.is_dir(follow_symlinks=False):
+        return None
+    if not entry.is_symlink():
+        return "not-a-file"
+    if not rules.follow_links:
+        return "link"
+    try:
+        target = os.path.realpath(entry.path, strict=True)
+        status = os.stat(target)
+    except OSError:
+        return "link-broken"
+    home = os.path.join(os.path.realpath(base), b"")
+    if not target.startswith(home):
+        return "link-broken"
+    if stat.S_ISDIR(status.st_mode):
+        above = os.path.realpath(os.path.dirname(entry.path))
+        return "link-broken" if os.path.join(above, b"").startswith(target + b"/") else None
+    return _stamp(status) if stat.S_ISREG(status.st_mode) else "not-a-file"
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _suffixes(suffixes: Iterable[str]) -> frozenset[bytes]:
+    """The suffixes without their dot, in lower and in upper case."""
+    bare = [os.fsencode(suffix.lstrip(".")) for suffix in suffixes]
+    return frozenset(form for suffix in bare for form in (suffix.lower(), suffix.upper()))
+
+
+def _ignored(rules: Rules) -> Callable[[bytes], object]:
+    if not rules.ignore:
+        return lambda _: None
+    return re.compile(os.fsencode("|".join(translate(glob) for glob in rules.ignore))).match
+
+
+def seed_test(rules: Rules) -> Callable[[bytes], bool]:
+    """A test whether the name of a listed file is a seed's, rather than a picture's."""
+    suffixes = _suffixes(rules.suffixes)
+    return lambda name: name.rpartition(b".")[2] in suffixes
+
+
+def picture(root: str, path: str, rules: Rules) -> Stamp | None:
+    """The stamp of the picture at `path` below the seed folder; None when none lies there.
+
+    A path that leads out of the seed folder, also through a link, leads to none.
+    """
+    if path.rpartition(".")[2].lower() not in {suffix[1:] for suffix in PICTURES}:
+        return None
+    home = os.path.realpath(root)
+    try:
+        whole = os.path.realpath(os.path.join(home, path), strict=True)
+        status = os.stat(whole)
+    except (OSError, ValueError):  # ValueError: a NUL in it
+        return None
+    inside = whole == os.path.normpath(os.path.join(home, path)) or (
+        rules.follow_links and whole.startswith(f"{home}{os.sep}")
+    )
+    return _stamp(status) if inside and stat.S_ISREG(status.st_mode) else None
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def heads(
+    root: str, folder: bytes, names: Iterable[bytes], rules: Rules
+) -> Iterator[tuple[bytes, bytes]]:
+    """The first KiB of each of the files `names` in `folder`; b"" for one that can't be read.
+
+    Why it can't, `read` says: this loop is run for every seed of a corpus.
+    """
+    flags = _flags(rules)
+    place = os.open(os.path.join(os.fsencode(root), folder), _FOLDER)
+    try:
+        for name in names:
+            try:
+                file = os.open(name, flags, dir_fd=place)
+            except OSError:
+                yield name, b""
+                continue
+            try:
+                yield name, os.read(file, HEAD)
+            except OSError:  # a pipe that took the file's place
+                yield name, b""
+            finally:
+                os.close(file)
+    finally:
+        os.close(place)
+
+
+def read(root: str, path: str, rules: Rules, most: int = 0) -> bytes:
+    """All bytes of a seed or picture, or only the first `most`.
+
+    Raises SeedError when it is no plain file (any more), is too large, or can't be read.
+    """
+    try:
+        file = os.open(os.path.join(os.fsencode(root), os.fsencode(path)), _flags(rules))
+    except OSError as error:
+        code = "link" if error.errno == errno.ELOOP else "unreadable"
+        raise SeedError(code, error.strerror or str(error)) from None
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise SeedError("not-a-file")
+        if status.st_size > rules.max_size:
+            raise SeedError("too-large", f"{status.st_size} bytes; at most {rules.max_size}")
+        if most:
+            return os.read(file, most)
+        data = b"".join(iter(partial(os.read, file, status.st_size + 1), b""))
+        return data[: rules.max_size]  # it may have grown since
+    except OSError as error:
+        raise SeedError("unreadable", error.strerror or str(error)) from None
+    finally:
+        os.close(file)
+
+
+def _flags(rules: Rules) -> int:
+    return _OPEN if rules.follow_links else _OPEN | os.O_NOFOLLOW
+
+
+class Text(NamedTuple):
+    """A seed's bytes as text."""
+
+    text: str
+    encoding: str
+    note: str = ""  # code of `problems.CODES`, when it had to be repaired
+
+
+# What bytes that are no UTF-8 may be, when nothing declares it.  One encoding for each script:
+# between its kin (windows-1250, -1252, -1257) no statistics decides, so the others are declared.
+_LEGACY = (
+    "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1252", "cp1253",
+    "cp1255", "cp1256", "cp874",
+)  # fmt: skip
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
+
+
+def decode(data: bytes, declared: str = "") -> Text:
+    """The text of a whole seed, decided by these rules, in this order.
+
+    1. a byte order mark: UTF-8 or UTF-16;
+    2. UTF-8, if the bytes are;
+    3. the encoding declared for the source in the configuration, then the one that a `charset=` in
+       the first KiB declares, if the bytes fit it;
+    4. UTF-8 with U+FFFD, if at most one in twenty letters beyond ASCII is damaged (noted);
+    5. the guess of charset-normalizer among one encoding for each script (noted).
+
+    Raises SeedError for bytes that are no text, and where no rule decides.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            text = data[len(mark) :].decode(encoding, "replace")
+            damaged = "\ufffd" in text and b"\xef\xbf\xbd" not in data
+            return _text(text, encoding, "text-damaged" if damaged else "")
+    if b"\0" in data[:LONG_HEAD]:
+        raise SeedError("binary")
+    try:
+        return _text(data.decode(), "utf-8")
+    except UnicodeDecodeError as error:
+        where = error.start
+    found = _CHARSET.search(data[:HEAD])
+    for name in (declared, found[1].decode() if found else ""):
+        try:
+            if name:
+                return _text(data.decode(name), name.lower())
+        except (UnicodeDecodeError, LookupError):
+            continue
+    text = data.decode("utf-8", "replace")
+    beyond = sum(not c.isascii() for c in text)
+    if text.count("\ufffd") * 20 <= beyond:
+        return _text(text, "utf-8", "text-damaged")
+    from charset_normalizer import from_bytes  # 70 ms: only such a seed pays for it
+
+    best = from_bytes(data, cp_isolation=list(_LEGACY), preemptive_behaviour=False).best()
+    if best is None:
+        line = data.count(b"\n", 0, where) + 1
+        raise SeedError("text-unknown", f"byte 0x{data[where]:02X} at offset {where}", line)
+    return _text(str(best), best.encoding, "text-guessed")
+
+
+def _text(text: str, encoding: str, note: str = "") -> Text:
+    text = clean(text)
+    if not text.strip():
+        raise SeedError("empty")
+    return Text(text, encoding, note)
+
+
+def decode_head(data: bytes) -> str | None:
+    """The text of a seed's first bytes, or None where only the whole seed can tell its encoding."""
+    try:
+        return utf_8_decode(data, "strict", False)[0]  # False: a letter may be cut at the end
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,98 @@
+"""Which articles stand in which feed: rules over headings, and windows over their order."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import translate
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from feeds.model import Channel, Heading, Rule
+
+
+def window(channel: Channel, newest: Iterable[tuple[int, Heading]]) -> list[tuple[int, Heading]]:
+    """The first articles in `newest` that the channel takes, at most `channel.limit`."""
+    found = []
+    takes = test(channel.rule)
+    for row, heading in newest:
+        if takes(heading):
+            found.append((row, heading))
+            if len(found) == channel.limit:
+                break
+    return found
+
+
+def touched(channels: Iterable[Channel], affected: Iterable[Heading]) -> Iterator[Channel]:
+    """The channels that one of the headings stands in, stood in, or may stand in."""
+    headings = tuple(affected)
+    for channel in channels:
+        takes = test(channel.rule)
+        if any(
+            (channel.source is None or channel.source == heading.source) and takes(heading)
+            for heading in headings
+        ):
+            yield channel
+
+
+def test(rule: Rule) -> Callable[[Heading], bool]:
+    """The rule as a test of one heading."""
+    tests = list(_tests(rule))
+    if len(tests) == 1:
+        return tests[0]
+    return lambda heading: all(holds(heading) for holds in tests)
+
+
+def _tests(rule: Rule) -> Iterator[Callable[[Heading], bool]]:
+    if rule.source:
+        sources = _globs(rule.source)
+        yield lambda heading: bool(sources(heading.source))
+    if rule.path:
+        paths = _globs(rule.path)
+        yield lambda heading: bool(paths(heading.path))
+    if rule.host:
+        hosts = _globs(tuple(host.lower() for host in rule.host))
+        yield lambda heading: bool(hosts(_host(heading.link)))
+    if rule.title:
+        phrases = tuple(phrase.casefold() for phrase in rule.title)
+        yield lambda heading: any(phrase in heading.title.casefold() for phrase in phrases)
+    if rule.title_matches:
+        patterns = [re.compile(pattern) for pattern in rule.title_matches]
+        yield lambda heading: any(pattern.search(heading.title) for pattern in patterns)
+    if (after := rule.after) is not None:
+        yield lambda heading: heading.published >= after
+    if (before := rule.before) is not None:
+        yield lambda heading: heading.published < before
+    if rule.all:
+        every = [test(part) for part in rule.all]
+        yield lambda heading: all(holds(heading) for holds in every)
+    if rule.any:
+        some = [test(part) for part in rule.any]
+        yield lambda heading: any(holds(heading) for holds in some)
+    if rule.none:
+        against = [test(part) for part in rule.none]
+        yield lambda heading: not any(holds(heading) for holds in against)
+
+
+def _host(link: str) -> str:
+    return link.partition("://")[2].partition("/")[0].partition(":")[0]
+
+
+@lru_cache
+def _globs(globs: tuple[str, ...]) -> Callable[[str], object]:
+    return re.compile("|".join(map(_glob, globs))).match
+
+
+def _glob(glob: str) -> str:
+    """A glob as a regular expression: `*` and `?` stop at a "/", `**` spans folders."""
+    parts = re.split(r"(\*\*/?|[*?])", glob)
+    written = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return (
+        "".join(
+            written.get(part) or translate(part).removeprefix("(?s:").removesuffix(r")\Z")
+            for part in parts
+        )
+        + r"\Z"
+    )

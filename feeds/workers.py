@@ -1,0 +1,124 @@
+"""A function applied to many tasks on several cores, by forking.
+
+Processes and not threads, as what is done in them holds the interpreter's lock; by a bare fork and
+not by a pool, as a pool takes longer to start than most builds take.  Only for a process without
+threads of its own: a forked child has none of them, but may have a lock that one of them held.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """How many processes can do work at once; 1 where forking is not safe."""
+    threading = sys.modules.get("threading")
+    if (threading is not None and threading.active_count() > 1) or not hasattr(os, "fork"):
+        return 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def spread(
+    work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], processes: int
+) -> Iterator[Result]:
+    """Every result of `work` for every task, in no particular order.
+
+    With one process, or one task, nothing is forked.  What `work` raises is raised here; when a
+    child dies without a word, ChildProcessError is.
+    """
+    if processes < 2 or len(tasks) < 2:
+        for task in tasks:
+            yield from work(task)
+        return
+    children: dict[int, int] = {}  # the end to read from -> process id
+    try:
+        for number in range(min(processes, len(tasks))):
+            reading, writing = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.close(reading)
+                _serve(work, tasks[number::processes], writing)
+            os.close(writing)
+            children[reading] = child
+        yield from _gather(children)
+    finally:
+        for reading, child in children.items():
+            os.close(reading)
+            os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
+            os.waitpid(child, 0)
+
+
+def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writing: int) -> None:
+    """The child's whole life; it must never return into the parent's code."""
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+        with os.fdopen(writing, "wb") as pipe:
+            try:
+                for task in tasks:
+                    for result in work(task):
+                        _send(pipe.write, ("result", result))
+                _send(pipe.write, ("done", None))
+            except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
+                _send(pipe.write, ("error", error))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _send(write: Callable[[bytes], object], message: object) -> None:
+    import pickle
+
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    write(len(data).to_bytes(4, "big") + data)
+
+
+def _gather(children: dict[int, int]) -> Iterator[Any]:
+    import selectors
+
+    buffers = {reading: bytearray() for reading in children}
+    with selectors.DefaultSelector() as selector:
+        for reading in children:
+            selector.register(reading, selectors.EVENT_READ)
+        while buffers:
+            for ready, _ in selector.select():
+                reading = ready.fd
+                data = os.read(reading, 1 << 20)
+                buffers[reading] += data
+                done = False
+                for kind, value in _messages(buffers[reading]):
+                    if kind == "error":
+                        raise value
+                    if kind == "result":
+                        yield value
+                    done = kind == "done"
+                if done or not data:
+                    selector.unregister(reading)
+                    del buffers[reading]
+                    if not done:
+                        raise ChildProcessError("a worker process died; is there enough memory?")
+
+
+def _messages(buffer: bytearray) -> Iterator[tuple[str, Any]]:
+    import pickle
+
+    start = 0
+    while len(buffer) - start >= 4:
+        end = start + 4 + int.from_bytes(buffer[start : start + 4], "big")
+        if len(buffer) < end:
+            break
+        yield pickle.loads(buffer[start + 4 : end])  # noqa: S301  from our own child
+        start = end
+    del buffer[:start]
