@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from feeds import cycle, editing, formats, survey
+from feeds import cycle, editing, formats, seeds, survey
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,12 +27,13 @@ def read(config: Config, path: str) -> tuple[Heading, Article]:
 
     Raises FeedsError when it can't be read as an article.
     """
+    folder = path.partition("/")[0] if "/" in path else ""
     reading = survey.explained(
         config.paths.seeds,
         path,
         editing.rules_of(config),
-        cycle.habits(config)(os.path.dirname(path).partition("/")[0]),
-        int(os.stat(os.path.join(config.paths.seeds, path)).st_mtime),
+        cycle.habits(config)(folder),
+        seeds.mtime(config.paths.seeds, path),
     )
     return reading.heading, editing.article_of(reading.heading, config, editing.cleaning_of(config))
 

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from bs4 import BeautifulSoup
 
-from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute
+from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute, brief
 from feeds.illustrations import Illustrations
 from feeds.markup import LANGUAGE, WORDS, Writer
 from feeds.model import Article
-from feeds.text import clean, flow, shorten
+from feeds.text import clean, line, shorten
 
 if TYPE_CHECKING:
     from feeds.illustrations import Beside
 
 # Blocks that are no prose: a summary does not quote them.
 _UNSAID = frozenset("figcaption pre table h1 h2 h3 h4 h5 h6 caption".split())
-_BY = re.compile(r"(?:by|von|par|por|文|作者|撰文|記者|记者)\s*[/:：]?\s*(?=\S)", re.IGNORECASE)
+_BY = re.compile(
+    r"(?:(?:by|von|par|por|di)\s|文|作者|撰文|記者|记者|بقلم|מאת)\s*[/／:：]?\s*(?=\S)",
+    re.IGNORECASE,
+)
+_NAMES = 100  # elements that are looked at for authors and categories
+_MARKDOWN = 300_000  # characters; longer texts are no Markdown that a person wrote
+# Void in HTML5, but not to libxml2, which would take what follows for their content.
+_VOID = re.compile(r"<(source|track|wbr|embed|keygen)\b([^<>]*)>", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?<=[.#])[\w-]+")
 
 
@@ -44,7 +53,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     markup = body.lstrip()
     if markup and not markup.startswith("<"):
         markup = _markdown(markup)
-    soup = BeautifulSoup(markup, "lxml")
+    soup = BeautifulSoup(_VOID.sub(r"<\1\2></\1>", markup), "lxml")
     said = _stated(soup)
     _strip(soup, markup, cleaning)
     illustrations = Illustrations(base, beside, unwrap=cleaning.unwrap)
@@ -67,6 +76,8 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
 
 
 def _markdown(text: str) -> str:
+    if len(text) > _MARKDOWN:
+        return "".join(f"<p>{escape(block)}</p>" for block in text.split("\n\n"))
     from markdown_it import MarkdownIt  # 40 ms: only articles in Markdown pay for it
 
     reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -86,28 +97,45 @@ def _stated(soup: BeautifulSoup) -> _Stated:
     authors: dict[str, None] = {}
     categories: dict[str, None] = {}
     language = ""
-    for depth, tag in enumerate(node for node in soup.descendants if isinstance(node, Tag)):
+    looked = 0  # at names; a page may be made of nothing else
+    for tag in soup.descendants:
+        if not isinstance(tag, Tag):
+            continue
         attributes = tag.attrs
         if not attributes and tag.name != "address":
             continue
-        if depth < 5 and not language:  # the outermost elements speak for the whole
-            declared = (attribute(tag, "lang") or attribute(tag, "xml:lang")).strip()
-            if LANGUAGE.match(declared.replace("_", "-")):
-                language = declared.replace("_", "-")
+        if not language and ("lang" in attributes or "xml:lang" in attributes):
+            language = _language(tag, soup)
         rel = attributes.get("rel") or ()
+        names = "tag" in rel or "author" in rel or attributes.get("itemprop") == "author"
+        if not (names or tag.name == "address") or looked > _NAMES:
+            continue
+        looked += 1
         if "tag" in rel:
-            # without commas, at which some readers split a category
-            name = flow(tag.get_text()).replace(",", " ").strip()
+            name = line(brief(tag).replace(",", " "))  # some readers split a category at commas
             if 0 < len(name) <= 60:
                 categories[name] = None
-        elif "author" in rel or attributes.get("itemprop") == "author" or tag.name == "address":
-            if tag.name == "address" and tag.find(rel="author") is not None:
-                continue  # the link inside it says the name alone
-            text = attribute(tag, "content") if tag.name == "meta" else tag.get_text(" ")
-            name = _BY.sub("", flow(text), count=1).strip(" ,;|/")
+        elif tag.name != "address" or not _names_author(tag):  # the link inside says it alone
+            text = attribute(tag, "content") if tag.name == "meta" else brief(tag)
+            name = _BY.sub("", line(text), count=1).strip(" ,;|/")
             if 0 < len(name) <= 60:
                 authors[name] = None
     return _Stated(tuple(authors)[:5], tuple(categories)[:20], language)
+
+
+def _language(tag: Tag, soup: BeautifulSoup) -> str:
+    """The language an element declares, if most of the article stands in it."""
+    declared = (attribute(tag, "lang") or attribute(tag, "xml:lang")).strip().replace("_", "-")
+    if not LANGUAGE.match(declared) or tag.name not in CONTAINERS | BLOCKS | {"html"}:
+        return ""
+    return declared if len(tag.get_text()) * 2 > len(soup.get_text()) else ""
+
+
+def _names_author(address: Tag) -> bool:
+    return any(
+        isinstance(node, Tag) and "author" in (node.get("rel") or ())
+        for node in islice(address.descendants, 20)
+    )
 
 
 def _strip(soup: BeautifulSoup, markup: str, cleaning: Cleaning) -> None:
@@ -123,10 +151,9 @@ def _strip(soup: BeautifulSoup, markup: str, cleaning: Cleaning) -> None:
         if not pattern.search(markup):
             continue
         for string in soup.find_all(string=pattern):
-            block = next((p for p in string.parents if p.name in CONTAINERS | BLOCKS), None)
-            if block is None or block.name == "body" or len(block.get_text()) > 300:
-                string.extract()
-                continue
+            block = next(p for p in string.parents if p.name in CONTAINERS | BLOCKS)
+            if block.name == "body" or len(block.get_text()) > 300:
+                continue  # words in the middle of an article are the article's
             while (rule := block.previous_sibling) is not None and (
                 (isinstance(rule, Tag) and rule.name in {"hr", "br"})
                 or (isinstance(rule, NavigableString) and not rule.strip())

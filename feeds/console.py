@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
+from unicodedata import east_asian_width
 
 from feeds.problems import CODES
 
@@ -158,10 +159,11 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
         + (f", {len(report.deleted)} removed" if report.deleted else "")
         + f", {report.seconds:.1f} s"
     )
-    width = max((len(feed.slug) for feed in changed), default=0)
+    width = max((_width(feed.slug) for feed in changed), default=0)
     for feed in changed[:20]:
         newest = f"{feed.updated:%Y-%m-%d %H:%M} UTC"
-        yield f"          {feed.slug:{width}}  {feed.entries:4} entries  {newest}"
+        room = " " * (width - _width(feed.slug))
+        yield f"          {feed.slug}{room}  {feed.entries:4} entries  {newest}"
     if len(changed) > 20:
         yield f"          … and {len(changed) - 20} more"
     if report.due:
@@ -183,6 +185,11 @@ def problems(found: Iterable[Problem], seeds: str) -> Iterable[str]:
 def _codes(found: Iterable[Problem]) -> str:
     counts = Counter(problem.code for problem in found)
     return ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    return sum(2 if east_asian_width(c) in {"W", "F"} else 1 for c in text)
 
 
 def _many(count: int, noun: str) -> str:

@@ -272,7 +272,7 @@ def _report(
         ),
         written=outcome.written,
         deleted=outcome.deleted,
-        measured=edition.measured.asked,
+        measured=edition.measured.fresh,
         unmeasured=edition.measured.failed,
         due=utc(due) if due is not None else None,
     )

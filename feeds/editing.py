@@ -37,7 +37,7 @@ _HUGE = 1 << 30  # bytes; a picture beside the seeds may have so many
 class Measured(NamedTuple):
     """What came of asking for pictures."""
 
-    asked: int
+    fresh: int  # measured in this build
     failed: tuple[str, ...]  # why, for each that stays unknown
     due: int | None  # ask again at this instant
 
@@ -222,8 +222,10 @@ def measure(
         budget=table.budget,
     )
     done: set[str] = set()
+    count = 0
     for url, answer in images.measure(stale, policy):
         done.add(url)
+        count += isinstance(answer, Measure)
         progress(len(done), len(stale))
         asked = _asked(url, answer, catalogue.asked(url), table.refresh, now)
         catalogue.keep_asked(url, asked)
@@ -234,7 +236,7 @@ def measure(
     if left:
         failed.extend(f"{url}: not asked yet, as the time for pictures was over" for url in left)
         due = min(due or now + 60, now + 60)
-    return Measured(len(done), tuple(failed), due)
+    return Measured(count, tuple(failed), due)
 
 
 def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> None:

@@ -78,7 +78,9 @@ def brief(tag: Tag) -> str:
     """The text of a block that holds nothing else and not much of it; "" otherwise."""
     parts: list[str] = []
     room = 300
-    for node in tag.descendants:
+    for count, node in enumerate(tag.descendants):
+        if count > 100:
+            return ""
         if isinstance(node, Tag):
             if node.name in MEDIA:
                 return ""

@@ -137,8 +137,10 @@ def explain(text: str, path: str, habits: Habits, mtime: int = 0) -> Reading:
 
 
 def body(text: str) -> str:
-    """What follows the header, without a header and title that stand there once more."""
+    """What follows the header, without a labelled date and a header that stands there once more."""
     rest = text[_header(text)[3] :]
+    if (found := _LABEL.match(rest)) and rest[found.end() : found.end() + 1] == "\n":
+        rest = rest[found.end() :]  # else what follows, HTML, would be taken for Markdown
     if found := _ECHO.match(rest):
         rest = found["before"] + rest[found.end() :]
     return rest
@@ -182,7 +184,7 @@ def _link(link: str, line: int, notes: list[str]) -> str:
         return ""
     if link.endswith(('"', "'")):
         link = _TIP.sub("", link)
-    link = link.strip().removeprefix("<").removesuffix(">")
+    link = _BRACKET.sub(r"\1", link.strip().removeprefix("<").removesuffix(">"))
     address = urls.normal(unescape(link) if "&" in link else link)
     if not address:
         notes.append(note("link-invalid", line))

@@ -58,7 +58,7 @@ class Illustrations:
         if 0 < width <= 2 or 0 < height <= 2:
             return None  # a tracker, or a rule drawn with a picture
         address, file = self.address(img)
-        if not address or _TRACKER.search(address):
+        if not address or stands_in(img) or _TRACKER.search(address):
             return None
         alt = line(attribute(img, "alt"))
         caption, element = _caption(img)
@@ -83,13 +83,27 @@ class Illustrations:
         return "", ""
 
 
+def stands_in(tag: Tag) -> bool:
+    """Whether a picture only holds the place of the one in the <noscript> behind it."""
+    img = tag if tag.name == "img" else tag.find("img") or tag
+    below = after(tag)
+    return (
+        below is not None
+        and below.name == "noscript"
+        and below.find("img") is not None
+        and all(_PLACEHOLDER.search(reference) for reference in _references(img))
+    )
+
+
 def _references(img: Tag) -> Iterator[str]:
     """What may be the picture's address, the likeliest first: placeholders come last."""
     source = attribute(img, "src")
     for name in _LAZY:
         if value := attribute(img, name):
             yield value
-    if source and source.lstrip()[:5].lower() != "data:" and not _PLACEHOLDER.search(source):
+    embedded = source.lstrip()[:5].lower() == "data:"
+    placeholder = _PLACEHOLDER.search(source)
+    if source and not embedded and not placeholder:
         yield source
     for name in (*_LAZY_SETS, "srcset"):
         if best := _largest(attribute(img, name)):
@@ -98,6 +112,8 @@ def _references(img: Tag) -> Iterator[str]:
         for sibling in img.parent.find_all("source"):
             if best := _largest(attribute(sibling, "srcset") or attribute(sibling, "data-srcset")):
                 yield best
+    if source and not embedded and placeholder:
+        yield source
 
 
 def _largest(srcset: str) -> str:

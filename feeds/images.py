@@ -272,6 +272,7 @@ def _follow(
     Followed here, as requests reads the whole body of each redirect, however long that is.
     """
     for _ in range(6):
+        session.close()  # each request has a connection of its own: a server may have ended the last
         answer = session.request(
             method, url, headers=headers, stream=True, timeout=timeout, allow_redirects=False
         )
@@ -289,18 +290,26 @@ def _follow(
 
 
 def _stated(answer: requests.Response) -> int:
-    value = answer.headers.get("Content-Length", "")
-    return int(value) if _LENGTH.match(value) and "Transfer-Encoding" not in answer.headers else 0
+    """The length that the answer's headers state; 0 when they state none."""
+    value = answer.headers.get("Content-Length")
+    if value is None or "Transfer-Encoding" in answer.headers:
+        return 0
+    if not _LENGTH.match(value):
+        raise PictureError(f"its server states a length of {value[:40]!r}")
+    return int(value)
 
 
 def _plainly(error: Exception) -> str:
     """The innermost reason, without the objects that requests and urllib3 print around it."""
     reason: BaseException = error
-    while (
-        inner := getattr(reason, "reason", None) or (reason.args and reason.args[0])
-    ) and isinstance(inner, BaseException):
-        reason = inner
-    return re.sub(r"^<[^>]*>[:,]? ?", "", str(reason)) or type(reason).__name__
+    while parts := [
+        part
+        for part in (getattr(reason, "reason", None), *reason.args)
+        if isinstance(part, Exception)
+    ]:
+        reason = parts[0]
+    said = re.sub(r"^(?:<[^>]*>|\w+\([^)]*\))[:,]? ?", "", str(reason))
+    return said or type(reason).__name__
 
 
 class _Guard:
@@ -375,6 +384,7 @@ def _session(guard: _Guard, policy: Policy) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no proxy, no .netrc: nothing of this host's goes along
     session.headers["User-Agent"] = policy.agent
+    session.headers["Connection"] = "close"
     session.mount("http://", Adapter())
     session.mount("https://", Adapter())
     return session

@@ -33,9 +33,12 @@ from feeds.elements import (
     is_text,
     well_made,
 )  # fmt: skip
+from feeds.illustrations import stands_in
 from feeds.text import clean, flow, line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from feeds.illustrations import Illustrations
     from feeds.model import Picture
 
@@ -68,6 +71,11 @@ class Writer:
         self._spaced = True  # one more space would mean nothing here
         self._begun = False  # the block has text or a picture
         self._spoken = False  # some text was written
+        self._special: dict[str, Callable[[Tag, int], None]] = {
+            "img": self._picture, "picture": self._picture, "br": self._break, "hr": self._rule,
+            "wbr": self._opportunity, "iframe": self._frame, "video": self._media,
+            "audio": self._media, "noscript": self._fallback, "time": self._time,
+        }  # fmt: skip
         self._preformatted = self._tables = self._heading = self._links = 0  # how deep inside
 
     def html(self) -> str:
@@ -88,40 +96,28 @@ class Writer:
                 self._string(str(child))
 
     def _flat(self, parent: Tag) -> None:
-        for node in parent.descendants:
-            if isinstance(node, Tag):
-                if node.name == "img":
-                    self._picture(node)
-            elif is_text(node) and not any(p.name in DROPPED for p in node.parents):
+        """Write only the text and the pictures in `parent`, however deep they lie."""
+        waiting = [parent.children]
+        while waiting:
+            node = next(waiting[-1], None)
+            if node is None:
+                waiting.pop()
+            elif is_text(node):
                 self._string(str(node))
+            elif isinstance(node, Tag) and node.name == "img":
+                self._picture(node, 0)
+            elif isinstance(node, Tag) and node.name not in DROPPED and not invisible(node):
+                waiting.append(node.children)
 
     def _tag(self, tag: Tag, depth: int) -> None:
         name = RENAMED.get(tag.name, tag.name)
         if name in DROPPED or id(tag) in self._captions or invisible(tag):
             return
-        if name == "img":
-            self._picture(tag)
-        elif name == "picture":
-            self._picture(tag.find("img") or tag)
-        elif name == "br":
+        if name in self._special:
+            self._special[name](tag, depth)
+        elif name in HEADINGS and self._heading:  # headings don't nest
             self._break()
-        elif name == "hr":
-            self._edge()
-            self._out.append("<hr>")
-        elif name == "wbr":
-            self._out.append("<wbr>")
-        elif name == "iframe":
-            self._frame(tag)
-        elif name in {"video", "audio"}:
-            self._media(name, tag, depth)
-        elif name == "noscript":
-            before = tag.find_previous_sibling()
-            if not (
-                before is not None
-                and before.name in {"img", "picture"}
-                and self._illustrations.address(before)[0]
-            ):
-                self.children(tag, depth + 1)
+            self.children(tag, depth + 1)
         elif name in BLOCKS or name in CONTAINERS:
             if self._spoken or not self._repeats(tag):
                 self._element(self._fitting(name, tag), tag, depth)
@@ -130,18 +126,45 @@ class Writer:
         else:
             self.children(tag, depth + 1)
 
+    def _rule(self, tag: Tag, depth: int) -> None:
+        self._edge()
+        self._out.append("<hr />")
+
+    def _opportunity(self, tag: Tag, depth: int) -> None:
+        self._out.append("<wbr />")
+
+    def _fallback(self, noscript: Tag, depth: int) -> None:
+        if not self._shown_before(noscript):
+            self.children(noscript, depth + 1)
+
+    def _time(self, tag: Tag, depth: int) -> None:
+        """Text like any other, but for a line before all text: the entry's date says that."""
+        below = tag.next_sibling
+        while is_text(below) and not below.strip():
+            below = below.next_sibling
+        if self._spoken or is_text(below) or (isinstance(below, Tag) and below.name in INLINE):
+            self.children(tag, depth + 1)
+
+    def _shown_before(self, noscript: Tag) -> bool:
+        """Whether what a <noscript> falls back to is the picture right before it."""
+        before = noscript.find_previous_sibling()
+        return (
+            before is not None
+            and before.name in {"img", "picture"}
+            and not stands_in(before)
+            and bool(self._illustrations.address(before)[0])
+        )
+
     def _fitting(self, name: str, tag: Tag) -> str:
         """The element to write for a block, so that HTML's own rules leave it there; "" for none.
 
-        A <p> ends where another block begins, headings don't nest, and parts of a table have no
-        meaning outside of a well-made one (HTML §13.2.6).
+        A <p> ends where another block begins, and parts of a table have no meaning outside of a
+        well-made one (HTML §13.2.6).
         """
         if name in CONTAINERS:
             return "div" if holds_text(tag) else ""
         if name == "p" and holds_blocks(tag):
             return "div"
-        if name in HEADINGS and self._heading:
-            return ""
         if name == "table" and not well_made(tag):
             return ""
         if (name in ROWS or name in CELLS) and not self._tables:
@@ -158,7 +181,11 @@ class Writer:
             return True
         if tag.name in {"h1", "h2"} and len(words) > 4 and self._title.startswith(words):
             return True
-        return bool(_DATED.search(text)) and dates.read("", text, UTC).instant is not None
+        label, _, stated = text.replace("：", ":").partition(":")
+        return bool(_DATED.search(text)) and any(
+            dates.read("", part, UTC).instant is not None
+            for part in (text, *([stated] if len(label) <= 12 else []))
+        )
 
     def _element(self, name: str, tag: Tag, depth: int) -> None:
         self._edge()
@@ -222,10 +249,11 @@ class Writer:
         self._begun = True
         self._mass += 1
 
-    def _break(self) -> None:
+    def _break(self, tag: Tag | None = None, depth: int = 0) -> None:
         self._text.append("\n ")
-        if self._begun and self._out[-2:] != ["<br>", "<br>"]:
-            self._out.append("<br>")
+        if self._begun and self._out[-2:] != ["<br />", "<br />"]:
+            self._out[-1] = self._out[-1].rstrip(" ")
+            self._out.append("<br />")
             self._spaced = True
 
     def _edge(self) -> None:
@@ -234,7 +262,7 @@ class Writer:
         while (
             self._out
             and not self._preformatted
-            and (self._out[-1] == "<br>" or self._out[-1].isspace())
+            and (self._out[-1] == "<br />" or self._out[-1].isspace())
         ):
             self._out.pop()
         if self._out and not self._preformatted:
@@ -256,7 +284,7 @@ class Writer:
             return "mailto:" + clean(reference.strip()[7:]).replace(" ", "%20")
         return urls.normal(reference, self._base)
 
-    def _frame(self, tag: Tag) -> None:
+    def _frame(self, tag: Tag, depth: int) -> None:
         """A frame becomes a link to what it shows."""
         address = urls.normal(attribute(tag, "src") or attribute(tag, "data-src"), self._base)
         if not address:
@@ -271,20 +299,20 @@ class Writer:
         self._out.append(label if self._links else f'<a href="{escape(address)}">{label}</a>')
         self._seen()
 
-    def _media(self, name: str, tag: Tag, depth: int) -> None:
+    def _media(self, tag: Tag, depth: int) -> None:
         sources = [tag, *tag.find_all("source")]
         addresses = [urls.normal(attribute(s, "src"), self._base) for s in sources]
         address = next(filter(None, addresses), "")
         if not address:
             self.children(tag, depth + 1)
             return
-        poster = urls.normal(attribute(tag, "poster"), self._base) if name == "video" else ""
+        poster = urls.normal(attribute(tag, "poster"), self._base) if tag.name == "video" else ""
         shown = f' poster="{escape(poster)}"' if poster else ""
-        self._out.append(f'<{name} src="{escape(address)}"{shown} controls></{name}>')
+        self._out.append(f'<{tag.name} controls{shown} src="{escape(address)}"></{tag.name}>')
         self._seen()
 
-    def _picture(self, img: Tag) -> None:
-        found = self._illustrations.read(img)
+    def _picture(self, tag: Tag, depth: int) -> None:
+        found = self._illustrations.read(tag if tag.name == "img" else tag.find("img") or tag)
         if found is None:
             return
         picture, caption = found
@@ -295,20 +323,16 @@ class Writer:
         self.pictures.setdefault(picture.url, picture)
         told = escape(picture.alt or picture.caption)
         width, height = picture.width, picture.height
-        size = f' width="{width}" height="{height}"' if width and height else ""
-        self._out.append(f'<img src="{escape(picture.url)}" alt="{told}"{tip}{size}>')
+        high, wide = (f' height="{height}"', f' width="{width}"') if width and height else ("", "")
+        # Attributes in the order of the alphabet, and a closing slash: feedparser writes them so, and
+        # what its users see is what was published, to the byte.
+        self._out.append(f'<img alt="{told}"{high} src="{escape(picture.url)}"{tip}{wide} />')
         self._seen()
 
 
 def _attributes(name: str, tag: Tag) -> str:
     """The attributes that mean something without the page the element stood on."""
     written = []
-    language = attribute(tag, "lang")
-    if language and LANGUAGE.match(language):
-        written.append(f' lang="{language}"')
-    direction = attribute(tag, "dir").lower()
-    if direction in {"ltr", "rtl", "auto"}:
-        written.append(f' dir="{direction}"')
     for known in ATTRIBUTES.get(name, ()):
         value = attribute(tag, known)
         if known == "title" and value:
@@ -317,4 +341,10 @@ def _attributes(name: str, tag: Tag) -> str:
             written.append(" reversed")
         elif value.isascii() and value.isdigit() and len(value) < 6:
             written.append(f' {known}="{value}"')
-    return "".join(written)
+    language = attribute(tag, "lang")
+    if language and LANGUAGE.match(language):
+        written.append(f' lang="{language}"')
+    direction = attribute(tag, "dir").lower()
+    if direction in {"ltr", "rtl", "auto"}:
+        written.append(f' dir="{direction}"')
+    return "".join(sorted(written))

@@ -235,7 +235,7 @@ class Report(NamedTuple):
     feeds: tuple[Listed, ...] = ()
     written: tuple[str, ...] = ()  # files below the output folder that are new or replaced
     deleted: tuple[str, ...] = ()  # files of ours that no feed needs any more
-    measured: int = 0  # pictures asked for
+    measured: int = 0  # pictures whose figures are new
     unmeasured: tuple[str, ...] = ()  # pictures whose figures stay unknown, and why
     due: datetime | None = None  # when the feeds change next though no seed does
     seconds: float = 0.0

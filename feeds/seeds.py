@@ -14,6 +14,7 @@ from codecs import utf_8_decode
 from fnmatch import translate
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import category
 
 from feeds.model import SeedError
 from feeds.text import clean
@@ -183,8 +184,8 @@ def picture(root: str, path: str, rules: Rules) -> Stamp | None:
         status = os.stat(whole)
     except (OSError, ValueError):  # ValueError: a NUL in it
         return None
-    inside = whole == os.path.normpath(os.path.join(home, path)) or (
-        rules.follow_links and whole.startswith(f"{home}{os.sep}")
+    inside = whole.startswith(f"{home}{os.sep}") and (
+        rules.follow_links or whole == os.path.normpath(os.path.join(home, path))
     )
     return _stamp(status) if inside and stat.S_ISREG(status.st_mode) else None
 
@@ -248,6 +249,14 @@ def _flags(rules: Rules) -> int:
     return _OPEN if rules.follow_links else _OPEN | os.O_NOFOLLOW
 
 
+def mtime(root: str, path: str) -> int:
+    """When the file was last written, in seconds; raises SeedError when it can't be asked."""
+    try:
+        return int(os.stat(os.path.join(os.fsencode(root), os.fsencode(path))).st_mtime)
+    except OSError as error:
+        raise SeedError("unreadable", error.strerror or str(error)) from None
+
+
 class Text(NamedTuple):
     """A seed's bytes as text."""
 
@@ -257,9 +266,10 @@ class Text(NamedTuple):
 
 
 # What bytes that are no UTF-8 may be, when nothing declares it.  One encoding for each script:
-# between its kin (windows-1250, -1252, -1257) no statistics decides, so the others are declared.
+# between its kin (windows-1250, -1252, -1257) no statistics decides, nor between Korean and noise,
+# so those are to be declared.
 _LEGACY = (
-    "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1252", "cp1253",
+    "gb18030", "big5", "cp932", "euc_jp", "cp1251", "koi8_r", "cp1252", "cp1253",
     "cp1255", "cp1256", "cp874",
 )  # fmt: skip
 _MARKS = (
@@ -307,10 +317,17 @@ def decode(data: bytes, declared: str = "") -> Text:
     from charset_normalizer import from_bytes  # 70 ms: only such a seed pays for it
 
     best = from_bytes(data, cp_isolation=list(_LEGACY), preemptive_behaviour=False).best()
-    if best is None:
+    if best is None or not best.coherence or not _readable(str(best)):
         line = data.count(b"\n", 0, where) + 1
         raise SeedError("text-unknown", f"byte 0x{data[where]:02X} at offset {where}", line)
     return _text(str(best), best.encoding, "text-guessed")
+
+
+def _readable(text: str) -> bool:
+    """Whether what is beyond ASCII is letters and their company, not signs at random."""
+    beyond = [c for c in text if not c.isascii()]
+    letters = sum(category(c)[0] in "LMNPZ" for c in beyond)
+    return letters * 10 >= len(beyond) * 9
 
 
 def _text(text: str, encoding: str, note: str = "") -> Text:

@@ -53,7 +53,7 @@ class Shown(NamedTuple):
     """All that is known of one seed."""
 
     path: str
-    published_in: tuple[str, ...] = ()  # slugs of the feeds that take it, window or not
+    taken_by: tuple[str, ...] = ()  # slugs of the feeds whose rules take it, in their window or not
     title: str = ""
     link: str = ""
     id: str = ""
@@ -79,7 +79,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
     source = config.source(below.partition("/")[0] if "/" in below else "")
     data = seeds.read(config.paths.seeds, below, rules)
     text = seeds.decode(data, source.encoding)
-    mtime = int(os.stat(os.path.join(config.paths.seeds, below)).st_mtime)
+    mtime = seeds.mtime(config.paths.seeds, below)
     reading = survey.explained(
         config.paths.seeds, below, rules, cycle.habits(config)(source.folder), mtime
     )
@@ -92,7 +92,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
     key = identity.key(heading)
     return Shown(
         path=below,
-        published_in=tuple(c.slug for c in takers) if heading.published <= now else (),
+        taken_by=tuple(c.slug for c in takers) if heading.published <= now else (),
         title=heading.title,
         link=heading.link,
         id=identity.tag(config.site.authority, config.site.since, key),
@@ -205,4 +205,4 @@ def lines(shown: Shown, bold: Callable[[str], str]) -> Iterator[str]:
         yield f"           {picture.media_type or 'type unknown'}, {length}, {size}"
         if picture.caption:
             yield f"           {picture.caption}"
-    yield f"{bold('feeds')}      {', '.join(shown.published_in) or '(none takes it now)'}"
+    yield f"{bold('taken by')}   {', '.join(shown.taken_by) or '(no feed now)'}"

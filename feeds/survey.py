@@ -184,7 +184,7 @@ def explained(root: str, path: str, rules: Rules, habits: Habits, mtime: int) ->
     from feeds import heading
 
     data = seeds.read(root, path, rules, seeds.LONG_HEAD)
-    text = seeds.decode_head(data) if data and b"\0" not in data else None
+    text = seeds.decode_head(data) if data.strip() and b"\0" not in data else None
     note = ""
     if text is None or text.startswith("\ufeff"):
         whole = seeds.decode(seeds.read(root, path, rules), habits.encoding)

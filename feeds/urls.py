@@ -53,7 +53,9 @@ def _normal(reference: str, base: str) -> str:
     )
     if not reference:
         return ""
-    if base and not (_SCHEME.match(reference) and "//" in reference[:12]):
+    if not base and reference.startswith("//"):
+        reference = f"https:{reference}"
+    elif base and not (_SCHEME.match(reference) and "//" in reference[:12]):
         reference = urljoin(base, reference)
     parts = urlsplit(reference)
     scheme = parts.scheme.lower()

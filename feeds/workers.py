@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,20 +69,21 @@ def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writ
             try:
                 for task in tasks:
                     for result in work(task):
-                        _send(pipe.write, ("result", result))
-                _send(pipe.write, ("done", None))
+                        _send(pipe, ("result", result))
+                _send(pipe, ("done", None))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
-                _send(pipe.write, ("error", error))
+                _send(pipe, ("error", error))
         status = 0
     finally:
         os._exit(status)
 
 
-def _send(write: Callable[[bytes], object], message: object) -> None:
+def _send(pipe: IO[bytes], message: object) -> None:
     import pickle
 
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    write(len(data).to_bytes(4, "big") + data)
+    pipe.write(len(data).to_bytes(4, "big") + data)
+    pipe.flush()
 
 
 def _gather(children: dict[int, int]) -> Iterator[Any]:

@@ -1,0 +1,106 @@
+"""What `feeds` costs beside Hugo and beside the least that is possible, as ratios within one run.
+
+    python benchmarks/run.py [--sizes 5000,50000,200000] [--pairs N] [--work FOLDER] [--keep]
+
+Prints each figure as soon as it is known, and all of them as a table at the end.  The exit status
+is 0 whatever was measured: this is a measurement, and no test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+
+import peer
+import producer
+import scenes
+from report import table
+
+SIZES = (5_000, 50_000, 200_000)
+
+
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
+    grammar = argparse.ArgumentParser(description="Measure feeds beside Hugo and beside the floor.")
+    grammar.add_argument(
+        "--sizes", type=sizes, default=SIZES, metavar="COUNTS",
+        help=f"how many seeds, with commas between ({','.join(map(str, SIZES))})",
+    )  # fmt: skip
+    grammar.add_argument("--pairs", type=int, help="runs of each (5; 3 above 50,000 seeds)")
+    grammar.add_argument("--work", metavar="FOLDER", help="where to work (the system's temporary)")
+    grammar.add_argument("--keep", action="store_true", help="leave everything there")
+    return grammar.parse_args()
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between; raises ValueError for anything else."""
+    counts = tuple(int(part) for part in text.split(",") if part.strip())
+    if any(count < 100 for count in counts):
+        raise ValueError("a feed of 50 entries needs some choice: at least 100 seeds")
+    return counts
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model n")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def versions(bench: scenes.Bench) -> str:
+    """Which programs are measured."""
+    asked = [(*producer.command(), "--version")]
+    if bench.hugo:
+        asked.append((bench.hugo, "version"))
+    told = [
+        subprocess.run(command, env=bench.env, stdout=subprocess.PIPE, text=True, check=False)
+        for command in asked
+    ]
+    programs = [" ".join(one.stdout.split()[:2]) for one in told]
+    return ", ".join((*programs, f"Python {platform.python_version()}"))
+
+
+def measure(bench: scenes.Bench, counts: tuple[int, ...], *, keep: bool) -> None:
+    """Measure everything, and print it."""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cores} x {processor()}, load {load:.1f}")
+    print(versions(bench))
+    if load > cores / 4:
+        print("Something else is at work on this machine: trust the ratios, not the times.")
+    if bench.hugo is None:
+        print(peer.MISSING)
+    scenes.start(bench)
+    scenes.each_source(bench)
+    for count in counts:
+        scenes.size(bench, count, keep=keep)
+    print("\nMedians, with the least and the most; figures are taken pair by pair.\n")
+    print(table(bench.rows))
+    verdicts = [row.verdict for row in bench.rows]
+    kinds = ("reached", "missed", "void")
+    print("\nGoals: " + ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds))
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    given = options()
+    work = tempfile.mkdtemp(prefix="feeds-bench-", dir=given.work)
+    try:
+        measure(scenes.Bench(work, peer.binary(), given.pairs), given.sizes, keep=given.keep)
+    finally:
+        if given.keep:
+            print(f"kept: {work}")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The measurements, one function each: run the contenders by turns and tell what came of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import producer
+import proof
+from pair import FLOOR, Pair, make
+from report import INFORMATION, Goal, Row, duration, megabytes, spread, times
+from timing import Contender, Series, VoidError, alternate, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from timing import Result
+
+STARTS = 15  # pairs for what takes milliseconds
+SOURCES, SEEDS, BODY = 7, 2_000, 20_000  # of the corpus for one feed for each source
+
+
+class Bench:
+    """Where and with what is measured, and all that was found so far."""
+
+    def __init__(self, work: str, hugo: str | None, pairs: int | None) -> None:
+        """Measure in the folder `work`; in so many pairs, or in as many as suit the size."""
+        self.work = work
+        self.hugo = hugo
+        self.env = environment(work, producer.path())
+        self.rows: list[Row] = []
+        self._pairs = pairs
+
+    def pairs(self, count: int) -> int:
+        """How many pairs are run with so many seeds."""
+        return self._pairs or (5 if count <= 50_000 else 3)
+
+    def compare(self, contenders: Sequence[Contender], count: int) -> dict[str, Result]:
+        """The results of the contenders with so many seeds, by name."""
+        return alternate(contenders, self.pairs(count), self.env)
+
+    def tell(
+        self,
+        corpus: str,
+        measured: str,
+        sides: tuple[str, str],
+        figure: Series,
+        form: Callable[[float], str],
+        goal: Goal = INFORMATION,
+    ) -> None:
+        """Note one figure; `sides` are what `feeds` took and what it is held against."""
+        bound, verdict = goal.text(form), goal.verdict(figure.median)
+        shown = spread(figure, form)
+        self.rows.append(Row(corpus, measured, *sides, shown, bound, verdict))
+        said = f"; goal {bound}: {verdict}" if verdict else ""
+        print(f"  {measured}: feeds {sides[0]}, {sides[1]}: {shown}{said}", flush=True)
+
+    @contextmanager
+    def section(self, corpus: str, measured: str) -> Iterator[None]:
+        """A part that may come to nothing without harm to the others."""
+        try:
+            yield
+        except VoidError as error:
+            print(f"  {measured}: void: {error}", flush=True)
+            self.rows.append(Row(corpus, measured, verdict="void"))
+
+
+def _against(name: str, result: Result) -> str:
+    return f"{name} {spread(result.seconds, duration)}"
+
+
+def _floor(kind: str, pair: Pair) -> Contender:
+    return Contender("floor", (sys.executable, FLOOR, kind, pair.seeds))
+
+
+def first(bench: Bench, pair: Pair) -> None:
+    """The first build: neither a state folder nor an output folder is there."""
+    found = bench.compare([*pair.first(), _floor("heads", pair)], pair.count)
+    ours, floor = found["feeds"], found["floor"]
+    took = spread(ours.seconds, duration)
+    tell = partial(bench.tell, pair.name)
+    if hugo := found.get("Hugo"):
+        goal = Goal.least(12 if pair.count >= 200_000 else 8) if pair.count >= 50_000 else None
+        sides = (took, _against("Hugo", hugo))
+        tell("cold", sides, hugo.seconds.over(ours.seconds), times, goal or INFORMATION)
+    sides = (took, _against("floor of reading", floor))
+    tell("cold, of the floor", sides, ours.seconds.over(floor.seconds), times)
+    most = 90e6 if pair.count <= 50_000 else 200e6
+    other = f"Hugo {spread(hugo.peak, megabytes)}" if hugo else "-"
+    sides = (spread(ours.peak, megabytes), other)
+    tell("peak memory, cold", sides, ours.peak, megabytes, Goal.most(most))
+
+
+def again(bench: Bench, pair: Pair) -> None:
+    """A build when nothing has changed since the last one."""
+    found = bench.compare([*pair.again(), _floor("walk", pair)], pair.count)
+    pair.ours.rests(bench.env)
+    ours, floor = found["feeds"], found["floor"]
+    took = spread(ours.seconds, duration)
+    tell = partial(bench.tell, pair.name)
+    if hugo := found.get("Hugo"):
+        sides = (took, _against("Hugo", hugo))
+        tell("nothing changed", sides, hugo.seconds.over(ours.seconds), times, Goal.least(18))
+    sides = (took, _against("floor of looking", floor))
+    ratio = ours.seconds.over(floor.seconds)
+    tell("nothing changed, of the floor", sides, ratio, times, Goal.most(1.6))
+
+
+def edited(bench: Bench, pair: Pair) -> None:
+    """A build after one article, which stands in the feeds, was edited."""
+    found = bench.compare(pair.edited(), pair.count)
+    ours = found["feeds"].seconds
+    took = spread(ours, duration)
+    if hugo := found.get("Hugo"):
+        sides = (took, _against("Hugo", hugo))
+        ratio = hugo.seconds.over(ours)
+        bench.tell(pair.name, "one changed", sides, ratio, times, Goal.least(10))
+    else:
+        bench.tell(pair.name, "one changed", (took, "-"), ours, duration)
+
+
+def size(bench: Bench, count: int, *, keep: bool) -> None:
+    """All that is measured with so many seeds; their files are removed unless `keep`."""
+    name = f"{count:,}"
+    print(f"\n{name} seeds, {bench.pairs(count)} pairs", flush=True)
+    folder = os.path.join(bench.work, str(count))
+    need = count * (2 if bench.hugo else 1) * 9_000  # bytes; such files take two blocks each
+    if (free := shutil.disk_usage(bench.work).free) < need:
+        print(f"  void: {megabytes(need)} of disk are needed, {megabytes(free)} are free")
+        return
+    try:
+        pair = Pair(folder, count, bench.hugo)
+        for measured, scene in (
+            ("cold", first),
+            ("nothing changed", again),
+            ("one changed", edited),
+        ):
+            with bench.section(name, measured):
+                scene(bench, pair)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def each_source(bench: Bench) -> None:
+    """One feed for each source besides the feed of everything: nearly all seeds are in windows."""
+    folder = os.path.join(bench.work, "each")
+    seeds = os.path.join(folder, "seeds")
+    name = f"{SEEDS:,} of 20 KB"
+    print(f"\n{name} from {SOURCES} sources, {bench.pairs(SEEDS)} pairs", flush=True)
+    make(seeds, SEEDS, "--sources", str(SOURCES), "--body", str(BODY))
+    os.sync()
+    one = producer.Site(os.path.join(folder, "one"), seeds)
+    many = producer.Site(os.path.join(folder, "many"), seeds, each=True)
+
+    def check(site: producer.Site, feeds: int) -> None:
+        published = [entry.path for entry in os.scandir(site.out) if entry.is_dir()]
+        for feed in published:
+            proof.links(os.path.join(feed, "atom.xml"), os.path.join(feed, "rss.xml"))
+        if len(published) != feeds:
+            raise VoidError(f"{site.out}: there are {len(published)} feeds, not {feeds}")
+
+    with bench.section(name, "one feed per source"):
+        contenders = (
+            Contender("one", one.command, one.forget, (partial(check, one, 1),)),
+            Contender("many", many.command, many.forget, (partial(check, many, 1 + SOURCES),)),
+        )
+        found = bench.compare(contenders, SEEDS)
+        many_took, one_took = found["many"].seconds, found["one"].seconds
+        sides = (spread(many_took, duration), f"one feed {spread(one_took, duration)}")
+        ratio = many_took.over(one_took)
+        bench.tell(name, "cold, one feed per source", sides, ratio, times, Goal.most(3))
+
+
+def start(bench: Bench) -> None:
+    """`feeds --help` beside Python's own start."""
+    print(f"\nstart, {STARTS} pairs", flush=True)
+    with bench.section("-", "feeds --help"):
+        contenders = (
+            Contender("help", (*producer.command(), "--help")),
+            Contender("bare", (sys.executable, "-c", "pass")),
+        )
+        found = alternate(contenders, STARTS, bench.env)
+        took, bare = found["help"].seconds, found["bare"].seconds
+        sides = (spread(took, duration), f"python -c pass {spread(bare, duration)}")
+        bench.tell(
+            "-", "feeds --help, more than", sides, took.less(bare), duration, Goal.most(0.06)
+        )

@@ -1,0 +1,258 @@
+"""The command, as a person and a script meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import NOW, Site, dated, seed
+
+VERBS = ("init", "generate", "check", "show", "config", "completion")
+
+
+def feeds(*arguments: str, at: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "feeds", *arguments], cwd=at, capture_output=True, text=True, check=False,
+        env={**os.environ, "COLUMNS": "80", **environment}, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help(verb: str, tmp_path: Path) -> None:
+    run = feeds(*filter(None, (verb, "--help")), at=tmp_path)
+    assert run.returncode == 0
+    assert run.stdout.startswith("usage: feeds")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("nonsense",), ("generate", "--nonsense"), ("config",), ("show",)]
+)
+def test_usage(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    assert feeds(*arguments, at=tmp_path).returncode == 2
+
+
+def test_from_an_empty_folder_to_feeds(tmp_path: Path) -> None:
+    run = feeds("generate", at=tmp_path)
+    assert run.returncode == 2
+    assert "`feeds init` writes one" in run.stderr
+    run = feeds(
+        "init", "site", "--title", "My “site”", "--url", "https://me.example/f", at=tmp_path
+    )
+    assert run.returncode == 0
+    assert "cd site" in run.stdout
+    run = feeds("generate", "--offline", at=tmp_path / "site")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "look at" in run.stdout
+    feed = json.loads((tmp_path / "site/out/all/feed.json").read_text())
+    assert feed["title"] == "My “site”"
+    assert feed["feed_url"] == "https://me.example/f/all/feed.json"
+    assert [item["title"] for item in feed["items"]] == ["The first article"]
+    again = feeds("init", "site", at=tmp_path)
+    assert again.returncode == 2
+    assert "overwrites nothing" in again.stderr
+    assert feeds("init", "other", "--language", "e_n", at=tmp_path).returncode == 2
+    assert not (tmp_path / "other").exists()
+
+
+def test_config_before_or_behind_the_verb(site: Site, tmp_path: Path) -> None:
+    site.write("s/1.md", seed())
+    config = str(site.root / "config.toml")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert feeds("--config", config, "generate", "--offline", at=elsewhere).returncode == 0
+    assert feeds("generate", "--offline", "-c", config, at=elsewhere).returncode == 0
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_report_for_people_and_for_machines(site: Site) -> None:
+    site.write("s/1.md", seed())
+    site.write("s/2.md", "nothing")
+    run = feeds("generate", "--offline", at=site.root)
+    assert run.returncode == 1
+    assert "2 seeds: 2 read, 0 unchanged" in run.stdout
+    assert "1 date-missing" in run.stdout
+    assert run.stderr == ""
+    run = feeds("generate", "--offline", "--format", "json", at=site.root)
+    report = json.loads(run.stdout)
+    assert (report["seeds"], report["read"]) == (2, 0)
+    assert report["held"][0]["path"] == "s/2.md"
+    assert report["feeds"][0]["slug"] == "all"
+    assert report["seconds"] >= 0
+    run = feeds("generate", "--offline", "-q", at=site.root)
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def test_check_lists_file_line_code_and_remedy(site: Site) -> None:
+    site.write("s/1.md", seed(epoch="NaN"))
+    site.write("s/2.md", seed(epoch=None, date=None, link="https://news.example.com/2"))
+    site.write("s/x\ny.md", b"\0")
+    run = feeds("check", at=site.root)
+    assert run.returncode == 1
+    assert "seeds/s/1.md:1: epoch-invalid: " in run.stdout
+    assert re.search(r"seeds/s/2\.md:3: date-missing: .*\n    held back; state a date", run.stdout)
+    assert "seeds/s/x\\ny.md: binary: " in run.stdout
+    assert "3 seeds: 2 held back, 1 repaired" in run.stdout
+    report = json.loads(feeds("check", "--format", "json", at=site.root).stdout)
+    assert [problem["code"] for problem in report["held"]] == ["date-missing", "binary"]
+    (site.root / "seeds/s/2.md").unlink()
+    (site.root / "seeds/s/x\ny.md").unlink()
+    assert feeds("check", at=site.root).returncode == 0
+    assert feeds("check", "--strict", at=site.root).returncode == 1
+    assert not (site.root / "out").exists()
+
+
+def test_show_explains(site: Site) -> None:
+    from test_images import png
+
+    site.write("s/p.png", png(320, 200))
+    site.write("s/1.md", seed(epoch="NaN", body='<p>Text</p><img src="p.png" alt="Alt">'))
+    for path in ("s/1.md", "seeds/s/1.md", str(site.root / "seeds/s/1.md")):
+        run = feeds("show", path, at=site.root)
+        assert run.returncode == 0, run.stderr
+    assert "epoch-invalid (line 1)" in run.stdout
+    assert "2020-07-15 21:40:09 UTC: the <i> element is the only date" in run.stdout
+    assert "the epoch comment says 'NaN': refused" in run.stdout
+    assert "derived from news.example.com/a/1.html" in run.stdout
+    assert "lead: https://feeds.example.org/media/s/p.png" in run.stdout
+    shown = json.loads(feeds("show", "s/1.md", "--format", "json", at=site.root).stdout)
+    assert shown["id"].startswith("tag:feeds.example.org,2020:")
+    assert shown["dates"][0]["refused"] == "not a whole number"
+    assert shown["taken_by"] == ["all"]
+    site.write("s/bad.md", "x")
+    run = feeds("show", "s/bad.md", at=site.root)
+    assert run.returncode == 1
+    assert "date-missing" in run.stdout
+    assert feeds("show", "s/none.md", at=site.root).returncode == 3
+    assert feeds("show", "/etc/hostname", at=site.root).returncode == 3
+
+
+def test_config_check_and_show(site: Site) -> None:
+    run = feeds("config", "check", at=site.root)
+    assert (run.returncode, run.stdout) == (0, "config.toml: it is right\n")
+    assert "limit = 50" in feeds("config", "show", "--effective", at=site.root).stdout
+    assert feeds("config", "show", at=site.root).stdout == (site.root / "config.toml").read_text()
+    tables = json.loads(
+        feeds("config", "show", "--effective", "--format", "json", at=site.root).stdout
+    )
+    assert tables["images"]["timeout"] == 10
+    site.configure('[[feed]]\nslug = "a"\nlimt = 3\n')
+    run = feeds("config", "check", at=site.root)
+    assert run.returncode == 2
+    assert 'config.toml:8: [[feed]] limt: unknown key; did you mean "limit"?' in run.stderr
+    run = feeds("config", "check", "--format", "json", at=site.root)
+    assert "limt" in json.loads(run.stdout)["faults"][0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
+def test_completion(shell: str, tmp_path: Path) -> None:
+    run = feeds("completion", shell, at=tmp_path)
+    assert run.returncode == 0
+    assert all(verb in run.stdout for verb in VERBS)
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=run.stdout, text=True, check=True)
+
+
+def test_refused(site: Site) -> None:
+    (site.root / "seeds").rmdir()
+    run = feeds("generate", "--offline", at=site.root)
+    assert run.returncode == 3
+    assert "without the seed folder" in run.stderr
+    assert run.stdout == ""
+
+
+def test_state_that_can_not_be_used(site: Site) -> None:
+    (site.root / ".feeds").write_text("a file")
+    run = feeds("generate", "--offline", at=site.root)
+    assert run.returncode == 3
+    assert ".feeds" in run.stderr
+
+
+def test_no_colour_where_none_is_wanted(site: Site) -> None:
+    site.write("s/1.md", seed())
+    assert "\x1b[" not in feeds("generate", "--offline", at=site.root).stdout
+    assert "\x1b[" in on_a_terminal(site, {})
+    assert "\x1b[1m" not in on_a_terminal(site, {"NO_COLOR": "1"})
+
+
+def test_a_bar_shows_what_takes_longer_than_a_second(site: Site) -> None:
+    for number in range(400):
+        site.write(
+            f"s/{number}.md", seed(link=f"https://x.example/{number}", body="<p>word</p>" * 400)
+        )
+    assert "parsing articles" in on_a_terminal(site, {}, "check")
+    assert "parsing articles" not in on_a_terminal(site, {}, "check", "-q")
+
+
+def on_a_terminal(site: Site, environment: dict[str, str], *arguments: str) -> str:
+    """What the command writes to a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "feeds", *(arguments or ("generate", "--offline"))], cwd=site.root,
+        stdout=slave, stderr=slave, stdin=slave, env={**os.environ, "TERM": "xterm", **environment},
+    )  # fmt: skip
+    os.close(slave)
+    seen = b""
+    while True:
+        ready, _, _ = select.select([master], [], [], 0.2)
+        if ready:
+            try:
+                seen += os.read(master, 65536)
+            except OSError:
+                break
+        elif process.poll() is not None:
+            break
+    process.wait()
+    os.close(master)
+    return seen.decode(errors="replace")
+
+
+def test_a_pipe_that_closes_is_no_error(site: Site) -> None:
+    site.write("s/1.md", seed())
+    command = f"{sys.executable} -m feeds config show --effective | head -1"
+    run = subprocess.run(
+        ["sh", "-c", command], cwd=site.root, capture_output=True, text=True, check=True
+    )
+    assert (run.stdout, run.stderr) == ("[site]\n", "")
+
+
+def test_an_interrupt_leaves_what_was_published(site: Site) -> None:
+    for number in range(300):
+        site.write(
+            f"s/{number}.md", seed(link=f"https://x.example/{number}", body="<p>word</p>" * 2000)
+        )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "feeds", "check"], cwd=site.root, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(1.0)
+    os.killpg(process.pid, 2)
+    _, said = process.communicate(timeout=10)
+    if process.returncode != 1:  # it may have been done before
+        assert process.returncode == 130
+        assert "interrupted" in said
+        assert "Traceback" not in said
+
+
+def test_waiting_for_another_build_is_told(site: Site) -> None:
+    site.write("s/1.md", seed(**dated(NOW)))
+    code = (
+        "from feeds import lock; import os, time; os.makedirs('.feeds', exist_ok=True)\n"
+        "with lock.held('.feeds/lock', 0, print):\n    print('held', flush=True); time.sleep(20)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=site.root, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        run = feeds("generate", "--offline", "--wait", "0.3", at=site.root)
+        assert run.returncode == 3
+        assert f"waiting for another build (process {holder.pid})" in run.stderr
+        assert "another build is at work here" in run.stderr
+        holder.kill()

@@ -1,0 +1,193 @@
+"""The configuration: what it says, and everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import BASIC
+
+from feeds import config, schema
+from feeds.config import TABLES
+from feeds.model import ConfigError
+
+
+def load(text: str) -> config.Config:
+    return config.parse(text, "/home/me/site/config.toml")
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    return list(caught.value.faults)
+
+
+def test_title_and_url_are_enough() -> None:
+    found = load('[site]\ntitle = "T"\nurl = "https://feeds.example.org"\n')
+    assert found.site.url == "https://feeds.example.org/"
+    assert found.site.authority == "feeds.example.org"
+    assert found.paths.seeds == "/home/me/site/seeds"
+    assert found.paths.out == "/home/me/site/out"
+    assert found.paths.state == "/home/me/site/.feeds"
+    (table,) = found.feeds
+    channel = found.channel(table)
+    assert (channel.slug, channel.title, channel.limit) == ("all", "T", 50)
+    assert channel.formats == ("atom", "rss", "json")
+    assert channel.author == "T"
+
+
+def test_all_faults_in_one_report_with_key_and_line() -> None:
+    said = faults(
+        '[site]\ntilte = "x"\nurl = "ftp://x"\nlanguage = "zh_CN"\ntimezone = "Europ/Rome"\nsince = "26"\n'
+        '[pahts]\n[images]\nrefresh = "3 parsecs"\nmeasure = "yes"\n[[feed]]\nslug = "a b"\n'
+        'formats = [\n "atom", # x\n "rdf"]\nlimit = 0\n[[feed]]\nslug = "{source}"\n[[feed]]\ntitle = "u"\n'
+        '[feed.include]\nsurce = "x"\n[content]\nboilerplate = ["("]\n[[source]]\nfolder = "a"\nencoding = "utf-9"\n'
+    )
+    assert said[0].startswith("config.toml:1: [site] title: it is required")
+    expected = {
+        2: "tilte: unknown key; did you mean \"title\"?", 3: "must be an absolute address", 4: "write 'zh-CN'",
+        5: 'did you mean "Europe/Rome"?', 6: "must be a year", 7: 'unknown table; did you mean "paths"?',
+        9: "must be a number with a unit", 10: "must be true or false", 12: "may hold letters",
+        13: "'rdf' is none of atom, rss, json", 16: "too little; at least 1", 18: "may hold letters",
+        19: "slug: it is required", 21: 'unknown condition; did you mean "source"?', 24: "no regular expression",
+        27: "no encoding that Python knows",
+    }  # fmt: skip
+    found = {int(line.split(":")[1]): line for line in said if line.split(":")[1].isdigit()}
+    for line, words in expected.items():
+        assert words in found[line], (line, found.get(line))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = [", "it is no TOML"),
+        ("[site]\ntitle = 1\nurl = 2", "must be a string in quotes"),
+        ('[feed]\nslug = "a"\n' + BASIC, "write [[feed]], in double brackets"),
+        (
+            BASIC + '[[feed]]\nslug = "a"\n[[feed]]\nslug = "a"',
+            "is the slug of another feed already",
+        ),
+        (BASIC + '[[feed]]\nslug = "media"', "is the name of something else in out"),
+        (BASIC + '[[feed]]\nslug = "x"\neach = "source"', 'it must hold "{source}"'),
+        (BASIC + '[[feed]]\nslug = "../x"', "may hold letters"),
+        (BASIC + '[[feed]]\nslug = ".x"', "may hold letters"),
+        (BASIC + '[paths]\nout = "seeds/out"', "feeds would read their own output"),
+        (BASIC + '[paths]\nseeds = "out/x"', "cleared of what no feed needs"),
+        (BASIC + '[paths]\nseeds = "."', "feeds would read their own output"),
+        (BASIC + '[paths]\nstate = "out/.feeds"', "it would be published"),
+        (BASIC + '[[source]]\nfolder = "a"\n[[source]]\nfolder = "a"', "stands here twice"),
+        (BASIC + "[seeds]\nmax_size = true", "must be a number with a unit"),
+        (BASIC + "[[feed]]\nslug = 'a'\ninclude = { after = 'soon' }", "is no date"),
+        (BASIC + "[[feed]]\nslug = 'a'\ninclude = { any = 'x' }", "must be a table of conditions"),
+        (BASIC + "[[feed]]\nslug = 'a'\nformats = []", "at least one of atom"),
+        (
+            BASIC + "[[feed]]\nslug = 'a'\ninclude = { title_matches = '(' }",
+            "no regular expression",
+        ),
+        (BASIC + "site = 3", "site: unknown key"),
+        ("site = 3", "[site] must be a table"),
+    ],
+)
+def test_faults(text: str, words: str) -> None:
+    assert any(words in line for line in faults(text)), faults(text)
+
+
+def test_a_missing_file_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="`feeds init` writes one"):
+        config.load("/nowhere/config.toml")
+
+
+def test_rules_are_read() -> None:
+    found = load(
+        BASIC
+        + '[[feed]]\nslug = "a"\ninclude = [{ source = "x", any = [{ title = ["a b"] }, { host = "*.x" }],'
+        ' not = { path = "x/**" }, after = 2020-01-01, before = 2021-01-01T08:00:00+08:00 }]\n'
+        'exclude = { title_matches = "^Ad" }\n'
+    )
+    channel = found.channel(found.feeds[0])
+    (include,) = channel.rule.all
+    (rule,) = include.any
+    assert rule.source == ("x",)
+    assert rule.any[0].title == ("a b",)
+    assert rule.none[0].path == ("x/**",)
+    assert (rule.after, rule.before) == (1577836800, 1609459200)
+    assert channel.rule.none[0].title_matches == ("^Ad",)
+
+
+def test_sources_fill_in_from_the_site() -> None:
+    found = load(
+        BASIC
+        + '[[source]]\nfolder = "泡泡 报"\nlanguage = "zh-CN"\n[[feed]]\nslug = "x-{source}"\neach = "source"\n'
+    )
+    source = found.source("泡泡 报")
+    assert (source.title, source.slug, source.timezone) == ("泡泡 报", "泡泡-报", "Asia/Shanghai")
+    channel = found.channel(found.feeds[0], source)
+    assert (channel.slug, channel.title, channel.language) == ("x-泡泡-报", "泡泡 报", "zh-CN")
+    assert channel.source == "泡泡 报"
+    assert found.source("other").language == "en"
+
+
+def test_quantities() -> None:
+    found = load(BASIC + '[images]\nrefresh = "36h"\ntimeout = 5\n[seeds]\nmax_size = "1.5 MiB"\n')
+    assert (found.images.refresh, found.images.timeout) == (129_600, 5)
+    assert found.seeds.max_size == 1_572_864
+
+
+def test_lines_of_keys_in_odd_layouts() -> None:
+    lines = schema._lines(
+        '[a]\nx = """\n[not]\ny = 1\n"""\ny = [\n  1, # [\n  "]",\n]\n"quoted key" = 1\n[[b]]\nz.w = 1\n[b.c]\nq = 1\n[[b]]\nz = 2\n'
+    )
+    assert lines["a", "y"] == 6
+    assert lines["a", "quoted key"] == 10
+    assert lines["b", 0, "z", "w"] == 12
+    assert lines["b", 0, "c", "q"] == 14
+    assert lines["b", 1, "z"] == 16
+
+
+def test_effective_is_read_back_as_the_same() -> None:
+    text = (
+        BASIC
+        + '[[source]]\nfolder = "x\\"y"\ntrim = [" \\\\ - z"]\n[[feed]]\nslug = "a"\ninclude = { title = "t", after = 2020-01-01 }\n'
+    )
+    found = load(text)
+    again = config.parse(config.effective(found), found.path)
+    assert again == found
+
+
+def test_the_template_documents_every_key_and_is_right() -> None:
+    text = config.template('A "title"', "https://x.example/", "en", "UTC", "2026")
+    found = load(text)
+    assert found.site.title == 'A "title"'
+    uncommented = tomllib.loads(
+        "\n".join(line.removeprefix("# ") for line in text.splitlines() if " = " in line or "[" in line[:4])
+        .replace('"…"', '"x"').replace("{ }", "{}")
+    )  # fmt: skip
+    for name, kind in TABLES.items():
+        table = uncommented[name][0] if isinstance(uncommented[name], list) else uncommented[name]
+        assert set(table) == {key for key, _, _ in schema.documented(kind)}
+
+
+def test_the_sample_names_every_key() -> None:
+    text = Path(__file__).parents[1].joinpath("config.toml").read_text(encoding="utf-8")
+    for name, kind in TABLES.items():
+        for key, _, _ in schema.documented(kind):
+            assert any(
+                line.lstrip("# ").startswith((f"{key} =", f"{key}=")) for line in text.splitlines()
+            ), f"[{name}] {key} is not in config.toml"
+
+
+def test_every_meaning_is_written_down() -> None:
+    for kind in TABLES.values():
+        assert kind.__doc__
+        for _, _, meaning in schema.documented(kind):
+            assert meaning
+            assert not meaning.endswith(".")
+
+
+def test_a_config_need_not_lie_in_the_working_folder(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(BASIC, encoding="utf-8")
+    assert config.load(os.path.relpath(path)).paths.seeds == str(tmp_path / "sub" / "seeds")

@@ -1,0 +1,51 @@
+"""The package as other programs use it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from conftest import NOW, Site, seed
+
+import feeds
+
+WHEN = datetime.fromtimestamp(NOW, UTC)
+
+
+def test_generate(site: Site) -> None:
+    site.write("s/1.md", seed())
+    report = feeds.generate(feeds.load(str(site.root / "config.toml")), WHEN, offline=True)
+    assert isinstance(report, feeds.Report)
+    assert report.seeds == 1
+    assert site.titles() == ["A title"]
+
+
+def test_read(site: Site) -> None:
+    site.write("s/1.md", seed(body="<p>Text</p><script>x</script>"))
+    heading, article = feeds.read(site.load(), "s/1.md")
+    assert (heading.title, article.content) == ("A title", "<p>Text</p>")
+    site.write("s/2.md", b"\0")
+    with pytest.raises(feeds.FeedsError):
+        feeds.read(site.load(), "s/2.md")
+    with pytest.raises(feeds.FeedsError):
+        feeds.read(site.load(), "s/none.md")
+
+
+def test_render() -> None:
+    feed = feeds.Feed(
+        id="tag:example.org,2020:feed/a", slug="a", title="A", subtitle="", home="https://x.example/a/",
+        site="https://x.example/", site_title="X", language="en", author="X", updated=WHEN, entries=(),
+        formats=("atom", "json"),
+    )  # fmt: skip
+    documents = feeds.render(feed)
+    assert [document.name for document in documents] == [
+        "a/atom.xml",
+        "a/feed.json",
+        "a/index.html",
+    ]
+    assert documents == feeds.render(feed)
+
+
+def test_errors_have_one_root(tmp_path: object) -> None:
+    with pytest.raises(feeds.FeedsError):
+        feeds.load(f"{tmp_path}/none.toml")

@@ -1,0 +1,249 @@
+"""The seed folder: what is listed, what is read, how bytes become text."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds import seeds
+from feeds.model import SeedError
+
+RULES = seeds.Rules((".md", ".txt"), ("README*", "_*"))
+
+
+def listed(root: Path, rules: seeds.Rules = RULES) -> dict[str, object]:
+    """Every listed file, by path, with its stamp or its problem."""
+    return {
+        seeds.path_of(folder.path, name): stamp
+        for top in seeds.tops(str(root), rules)
+        for folder in seeds.walk(str(root), top, rules)
+        for name, stamp in (folder.listing or {}).items()
+    }
+
+
+def fill(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+
+
+def test_seeds_and_pictures_at_every_depth(tmp_path: Path) -> None:
+    fill(tmp_path, "a.md", "B.MD", "泡泡/1_文.md", "泡泡/deep/er/2.txt", "x/p.jpg", "x/P.PNG")
+    assert set(listed(tmp_path)) == {
+        "a.md", "B.MD", "泡泡/1_文.md", "泡泡/deep/er/2.txt", "x/p.jpg", "x/P.PNG",
+    }  # fmt: skip
+
+
+def test_what_is_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, ".hidden.md", ".git/a.md", "a.md~", ".#a.md", "#a.md#", "a.md.swp", "4913",
+         "README.md", "_drafts/a.md", "x/_a.md", "data.csv", "noending", "a.pdf")  # fmt: skip
+    assert listed(tmp_path) == {}
+
+
+def test_what_is_no_file_is_a_problem(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        here = Path.cwd()
+        os.chdir(tmp_path)  # a socket's name must be short
+        try:
+            server.bind("socket.md")
+        finally:
+            os.chdir(here)
+    fill(tmp_path, "good.md")
+    (tmp_path / "link.md").symlink_to("good.md")
+    (tmp_path / "dangling.md").symlink_to("nowhere.md")
+    (tmp_path / "zero.md").symlink_to("/dev/zero")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    found = listed(tmp_path)
+    assert isinstance(found.pop("good.md"), tuple)
+    assert found == {
+        "pipe.md": "not-a-file", "socket.md": "not-a-file", "link.md": "link",
+        "dangling.md": "link", "zero.md": "link",
+    }  # fmt: skip
+
+
+def test_links_that_are_followed_stay_inside(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    fill(outside, "secret.md")
+    root = tmp_path / "seeds"
+    fill(root, "a/good.md")
+    (root / "a" / "link.md").symlink_to("good.md")
+    (root / "a" / "out.md").symlink_to(outside / "secret.md")
+    (root / "a" / "zero.md").symlink_to("/dev/zero")
+    (root / "a" / "loop.md").symlink_to("loop.md")
+    (root / "a" / "up").symlink_to(root)
+    (root / "b").symlink_to(root / "a")
+    (root / "c").symlink_to(outside)
+    found = listed(root, RULES._replace(follow_links=True))
+    assert {name for name, stamp in found.items() if isinstance(stamp, tuple)} == {
+        "a/good.md", "a/link.md", "b/good.md", "b/link.md",
+    }  # fmt: skip
+    assert {n: s for n, s in found.items() if n.startswith("a/") and isinstance(s, str)} == {
+        "a/out.md": "link-broken", "a/zero.md": "link-broken", "a/loop.md": "link-broken",
+    }  # fmt: skip
+
+
+def test_names_need_not_be_text(tmp_path: Path) -> None:
+    name = b"\xff\xfe\n\x1b.md"
+    with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+        file.write(b"x")
+    (found,) = listed(tmp_path)
+    assert os.fsencode(found) == name
+    assert seeds.read(str(tmp_path), found, RULES) == b"x"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_folder_is_told_apart_from_an_empty_one(tmp_path: Path) -> None:
+    fill(tmp_path, "a/x.md")
+    (tmp_path / "a").chmod(0)
+    try:
+        (folder,) = seeds.walk(str(tmp_path), b"a", RULES)
+        assert folder.listing is None
+        assert folder.reason == "Permission denied"
+    finally:
+        (tmp_path / "a").chmod(0o755)
+
+
+def test_no_seed_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        seeds.tops(str(tmp_path / "none"), RULES)
+
+
+def test_a_pipe_that_took_a_files_place_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.md")
+    with pytest.raises(SeedError, match="not-a-file"):
+        seeds.read(str(tmp_path), "a.md", RULES)
+    assert dict(seeds.heads(str(tmp_path), b"", [b"a.md", b"none.md"], RULES)) == {
+        b"a.md": b"",
+        b"none.md": b"",
+    }
+
+
+def test_a_link_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.md").symlink_to("/etc/passwd")
+    with pytest.raises(SeedError, match="link"):
+        seeds.read(str(tmp_path), "a.md", RULES)
+
+
+def test_size_limit(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"x" * 2000)
+    with pytest.raises(SeedError, match="too-large"):
+        seeds.read(str(tmp_path), "a.md", RULES._replace(max_size=1999))
+    assert len(seeds.read(str(tmp_path), "a.md", RULES._replace(max_size=2000))) == 2000
+
+
+def test_pictures_only_inside(tmp_path: Path) -> None:
+    root = tmp_path / "seeds"
+    fill(tmp_path, "secret.jpg")
+    fill(root, "a/p.jpg", "a/x.md")
+    (root / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    (root / "up").symlink_to(tmp_path)
+    (root / "in.jpg").symlink_to(root / "a/p.jpg")
+    found = {
+        path: seeds.picture(str(root), path, RULES) is not None
+        for path in ("a/p.jpg", "a/x.md", "a/none.jpg", "../secret.jpg", "link.jpg",
+                     "up/secret.jpg", "in.jpg", "a\0.jpg", "a")
+    }  # fmt: skip
+    assert found == dict.fromkeys(found, False) | {"a/p.jpg": True}
+    assert seeds.picture(str(root), "in.jpg", RULES._replace(follow_links=True))
+    assert not seeds.picture(str(root), "link.jpg", RULES._replace(follow_links=True))
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+CHINESE = (
+    "美国国务院及台湾外交部星期三同步宣布，今年晚些时候将与日本共同举行会议，推动经济繁荣。" * 3
+)
+TRADITIONAL = (
+    "臺灣外交部也在一個推文中說，緊密的合作及友誼是應對全球議題及促進所有人繁榮的關鍵。" * 3
+)
+JAPANESE = "日本の首相は木曜日、今年の後半にアメリカと共同で会議を開催すると発表した。" * 3
+RUSSIAN = "Президент в среду объявил, что в конце этого года пройдет совместная конференция. " * 3
+FRENCH = (
+    "Été comme hiver, la forêt garde ses élèves près du café. À bientôt, garçon, où êtes-vous? " * 3
+)
+HEBREW = "ראש הממשלה הודיע ביום רביעי כי בסוף השנה תתקיים ועידה משותפת בנושא כלכלה. " * 3
+KOREAN = "대통령은 수요일에 올해 말 공동 회의를 개최할 것이라고 발표했다. " * 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_unicode_is_read_without_a_word(encoding: str) -> None:
+    text = seeds.decode(CHINESE.encode(encoding))
+    assert (text.text, text.note) == (CHINESE, "")
+
+
+@pytest.mark.parametrize(
+    ("whole", "encoding"),
+    [
+        (CHINESE, "gb18030"), (TRADITIONAL, "big5"), (JAPANESE, "shift_jis"), (JAPANESE, "euc_jp"),
+        (RUSSIAN, "cp1251"), (RUSSIAN, "koi8-r"), (FRENCH, "cp1252"), (HEBREW, "cp1255"),
+    ],
+)  # fmt: skip
+def test_legacy_text_is_guessed_and_said_so(whole: str, encoding: str) -> None:
+    header = "<!--1594849284000-->\n[x](https://example.org/a)\n------\n\n"
+    text = seeds.decode((header + whole).encode(encoding))
+    assert (text.text, text.note) == (header + whole, "text-guessed")
+
+
+def test_what_is_declared_is_believed_if_it_fits() -> None:
+    polish = "Zażółć gęślą jaźń, "
+    assert seeds.decode(polish.encode("cp1250"), "cp1250") == (polish, "cp1250", "")
+    declared = f'<meta charset="windows-1250">{polish}'
+    assert seeds.decode(declared.encode("cp1250")).text == declared
+    assert seeds.decode(CHINESE.encode("gb18030"), "shift_jis").text == CHINESE  # it does not fit
+    assert seeds.decode(KOREAN.encode("euc_kr"), "euc_kr").text == KOREAN
+    with pytest.raises(SeedError, match="text-unknown"):
+        seeds.decode(KOREAN.encode("euc_kr"))
+    assert seeds.decode(CHINESE.encode(), "gb18030").text == CHINESE  # it is UTF-8 after all
+
+
+def test_a_little_damage_is_shown_and_said() -> None:
+    data = bytearray(CHINESE.encode())
+    del data[100]
+    text = seeds.decode(bytes(data))
+    assert text.note == "text-damaged"
+    assert text.text.count("\ufffd") in (1, 2)
+    assert text.text.startswith(CHINESE[:30])
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty"), (b" \n\t ", "empty"), (b"\xef\xbb\xbf", "empty"), (b"\0\0\0", "binary"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary"), (b"abc\0def", "binary"),
+    ],
+)  # fmt: skip
+def test_what_is_no_text(data: bytes, code: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        seeds.decode(data)
+    assert caught.value.code == code
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_text_or_refused(data: bytes) -> None:
+    try:
+        text = seeds.decode(data)
+    except SeedError:
+        return
+    text.text.encode()  # no surrogate is left
+    assert text.note or data.decode("utf-8", "ignore") or data[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+@pytest.mark.parametrize("cut", range(20))
+def test_a_head_may_be_cut_inside_a_letter(cut: int) -> None:
+    head = seeds.decode_head(("x" * 5 + CHINESE).encode()[: 100 + cut])
+    assert head is not None
+    assert ("x" * 5 + CHINESE).startswith(head)
+    assert seeds.decode_head(CHINESE.encode("gb18030")[:100]) is None
+
+
+@pytest.mark.parametrize("name", ["a\nb.md", "a\x1b[31m.md", os.fsdecode(b"\xff.md"), "泡泡.md"])
+def test_paths_as_they_are_shown(name: str) -> None:
+    shown = seeds.shown(name)
+    assert shown.isprintable()
+    shown.encode()

@@ -1,0 +1,142 @@
+"""Work shared out among processes, and the lock that keeps builds apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feeds import lock, workers
+from feeds.model import BusyError
+
+
+def squares(task: int) -> Iterator[tuple[int, int]]:
+    yield task, task * task
+    yield -task, os.getpid()
+
+
+@pytest.mark.parametrize("processes", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_every_task_is_done_once(processes: int, count: int) -> None:
+    results = list(workers.spread(squares, range(1, count + 1), processes))
+    assert sorted(r for r in results if r[0] > 0) == [(n, n * n) for n in range(1, count + 1)]
+    owners = {pid for n, pid in results if n < 0}
+    forked = processes > 1 and count > 1
+    assert len(owners) == (min(processes, count) if forked else bool(count))
+    assert (os.getpid() in owners) == (bool(count) and not forked)
+
+
+def test_large_results_come_whole() -> None:
+    sizes = list(workers.spread(lambda n: [b"x" * n], [10_000_000, 5, 3_000_000], 2))
+    assert sorted(map(len, sizes)) == [5, 3_000_000, 10_000_000]
+
+
+def test_what_a_task_raises_is_raised_here() -> None:
+    def fails(task: int) -> Iterator[int]:
+        yield task
+        if task == 3:
+            raise ValueError(f"task {task}")
+
+    with pytest.raises(ValueError, match="task 3"):
+        list(workers.spread(fails, range(6), 2))
+
+
+def test_a_child_that_dies_is_noticed() -> None:
+    with pytest.raises(ChildProcessError):
+        list(workers.spread(lambda n: os.kill(os.getpid(), 9), range(4), 2))
+
+
+def test_no_child_is_left_when_the_caller_gives_up() -> None:
+    def endless(task: int) -> Iterator[int]:
+        yield os.getpid()
+        time.sleep(60)
+
+    results = workers.spread(endless, range(2), 2)
+    child = next(results)
+    results.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_process_with_threads_does_not_fork() -> None:
+    code = (
+        "import threading; from feeds import workers; print(workers.cores() >= 1);"
+        "t = threading.Thread(target=threading.Event().wait, daemon=True); t.start(); print(workers.cores())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", "1"]
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            from feeds import lock
+            with lock.held({path!r}, 0, print):
+                print("held", flush=True)
+                input()
+        """)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(BusyError, match=str(holder.pid)), lock.held(path, 0, print):
+        pass
+    told: list[int] = []
+    begun = time.monotonic()
+    with pytest.raises(BusyError), lock.held(path, 0.2, told.append):
+        pass
+    assert told == [holder.pid]
+    assert time.monotonic() - begun < 2
+    holder.kill()  # however it ends, the lock is free at once
+    holder.communicate()
+    with lock.held(path, 0, print):
+        pass
+
+
+def test_whoever_waits_is_next(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            import time
+            from feeds import lock
+            with lock.held({path!r}, 0, print):
+                print("held", flush=True)
+                time.sleep(0.5)
+        """)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout.readline() == "held\n"
+    with lock.held(path, 10, lambda _: None):
+        assert holder.wait(1) == 0
+    holder.communicate()
+
+
+def test_a_forked_worker_does_not_hold_the_lock(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    code = textwrap.dedent(f"""
+        import os, time
+        from feeds import lock
+        with lock.held({path!r}, 0, print):
+            if os.fork() == 0:
+                print("ready", flush=True)
+                time.sleep(30)
+            time.sleep(30)
+    """)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, process_group=0
+    )
+    assert parent.stdout.readline() == "ready\n"
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    try:
+        with lock.held(path, 0, print):
+            pass
+    finally:
+        os.killpg(parent.pid, 9)
