@@ -10,8 +10,7 @@ Everything below is the whole public surface; modules behind it may change at an
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without the time that its import takes
 
 if TYPE_CHECKING:
     from feeds.api import generate, read, render
@@ -66,6 +65,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for, so that `feeds --help` imports nothing."""
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'feeds' has no attribute {name!r}")
 

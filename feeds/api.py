@@ -31,8 +31,8 @@ def read(config: Config, path: str) -> tuple[Heading, Article]:
     reading = survey.explained(
         config.paths.seeds,
         path,
-        editing.rules_of(config),
-        cycle.habits(config)(folder),
+        survey.rules_of(config),
+        survey.habits(config)(folder),
         seeds.mtime(config.paths.seeds, path),
     )
     return reading.heading, editing.article_of(reading.heading, config, editing.cleaning_of(config))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without the time that its import takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from feeds.console import REFUSED, USAGE, WELL, Console
 
     if given.version:
-        from feeds.formats import SOFTWARE, VERSION
+        from feeds.model import VERSION
 
-        print(SOFTWARE, VERSION)
+        print("feeds", VERSION)
         return WELL
     if given.verb is None:
         grammar.print_help()

@@ -1,6 +1,6 @@
 """`config.toml` -> one frozen `Config`, or every fault at once with key, line and near miss.
 
-The only door to tomllib.  The dataclasses below are the schema: reading, `feeds config show`, the
+The only door to tomllib.  The tables below are the schema: reading, `feeds config show`, the
 file that `feeds init` writes and the documentation all follow from them.
 """
 
@@ -9,24 +9,32 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from feeds import urls
 from feeds.model import Channel, ConfigError, Rule
-from feeds.schema import SLUG, Bytes, Reader, Rules, Seconds, documented, key, keys, near, toml
+from feeds.schema import (
+    REQUIRED,
+    SLUG,
+    Reader,
+    documented,
+    key,
+    keys,
+    made,
+    near,
+    toml,
+)  # fmt: skip
 
 NAME = "config.toml"
 FORMATS = ("atom", "rss", "json")
 _RESERVED = ("media", "feeds.opml", "index.html", "style.css")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
+class Site(NamedTuple):
     """What the feeds are published as."""
 
-    title: str = key(MISSING, "the name of the whole, on the index page and in the OPML")
-    url: str = key(MISSING, "where out/ is published; absolute", check="folder")
+    title: str = key(REQUIRED, "the name of the whole, on the index page and in the OPML")
+    url: str = key(REQUIRED, "where out/ is published; absolute", check="folder")
     description: str = key("", "one sentence for the index page")
     author: str = key("", "who stands as the author where an article names none; default: title")
     email: str = key("", "the author's address; without it, feeds carry only the name")
@@ -46,8 +54,7 @@ class Site:
     logo: str = key("", "absolute URL of a picture twice as wide as high", check="url")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paths:
+class Paths(NamedTuple):
     """Where things lie, relative to this file."""
 
     seeds: str = key("seeds", "the articles", check="path")
@@ -55,8 +62,7 @@ class Paths:
     state: str = key(".feeds", "the program's own records; must not lie in out", check="path")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seeds:
+class Seeds(NamedTuple):
     """Which files are articles."""
 
     suffixes: tuple[str, ...] = key(
@@ -66,24 +72,26 @@ class Seeds:
         ("README*", "_*"), "names of files and folders to pass over, as globs; dot files always are"
     )
     follow_links: bool = key(False, "follow symbolic links that stay inside the seed folder")
-    max_size: Bytes = key(5 * 1024 * 1024, "an article may have so many bytes", least=1024)
+    max_size: int = key(
+        5 * 1024 * 1024, "an article may have so many bytes", reads="bytes", least=1024
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dates:
+class Dates(NamedTuple):
     """How dates are settled."""
 
     missing: str = key(
         "hold", "an article without any date: hold it back, or use the mtime of its file",
         choices=("hold", "mtime"),
     )  # fmt: skip
-    max_gap: Seconds = key(
-        366 * 86_400, "a note is made when an article was captured so long after it was published"
+    max_gap: int = key(
+        366 * 86_400,
+        "a note is made when an article was captured so long after it was published",
+        reads="seconds",
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Content:
+class Content(NamedTuple):
     """What is no part of an article."""
 
     boilerplate: tuple[str, ...] = key(
@@ -99,8 +107,7 @@ class Content:
     summary: int = key(300, "a summary has at most so many characters", least=40)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Images:
+class Images(NamedTuple):
     """How pictures are named and measured."""
 
     measure: bool = key(True, "ask their servers for type, length and pixels")
@@ -108,18 +115,17 @@ class Images:
     allow_hosts: tuple[str, ...] = key(
         (), "hosts that may be asked though their address is private"
     )
-    refresh: Seconds = key(30 * 86_400, "measure again after so long", least=60)
-    timeout: Seconds = key(10, "for one picture", least=1)
-    budget: Seconds = key(
-        30, "for all pictures of one build; the rest follows in the next", least=1
+    refresh: int = key(30 * 86_400, "measure again after so long", least=60, reads="seconds")
+    timeout: int = key(10, "for one picture", least=1, reads="seconds")
+    budget: int = key(
+        30, "for all pictures of one build; the rest follows in the next", least=1, reads="seconds"
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     """What is known of the articles in one first-level folder."""
 
-    folder: str = key(MISSING, "the folder's name")
+    folder: str = key(REQUIRED, "the folder's name")
     title: str = key("", "its name for people; default: the folder's")
     slug: str = key("", "its name in addresses; default: made from the folder's", check="slug")
     language: str = key("", "of its articles, where they don't say", check="language")
@@ -129,11 +135,10 @@ class Source:
     trim: tuple[str, ...] = key((), "what its titles end with and is cut off")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeedTable:
+class FeedTable(NamedTuple):
     """One feed; without any, there is one feed "all" of everything."""
 
-    slug: str = key(MISSING, 'its folder in out; with each = "source" it holds "{source}"')
+    slug: str = key(REQUIRED, 'its folder in out; with each = "source" it holds "{source}"')
     title: str = key("", "its name; may hold \"{source}\"; default: the site's, or the source's")
     subtitle: str = key("", "one sentence about it")
     each: str = key("", "source: one feed for every first-level folder", choices=("", "source"))
@@ -147,12 +152,15 @@ class FeedTable:
     language: str = key("", "default: the source's or the site's", check="language")
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
-    include: Rules = key(None, "only articles for which this rule holds, or one of these")
-    exclude: Rules = key(None, "no article for which this rule holds, or one of these")
+    include: tuple[Rule, ...] | None = key(
+        None, "only articles for which this rule holds, or one of these", reads="rules"
+    )
+    exclude: tuple[Rule, ...] | None = key(
+        None, "no article for which this rule holds, or one of these", reads="rules"
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(NamedTuple):
     """Everything the configuration says, with absolute paths."""
 
     path: str  # of config.toml
@@ -168,9 +176,8 @@ class Config:
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
         site = self.site
-        found = next((s for s in self.sources if s.folder == folder), Source(folder=folder))
-        return replace(
-            found,
+        found = next((s for s in self.sources if s.folder == folder), made(Source, folder=folder))
+        return found._replace(
             title=found.title or folder or site.title,
             slug=found.slug or slug_of(folder),
             language=found.language or site.language,
@@ -260,7 +267,7 @@ def parse(text: str, path: str, shown: str = NAME) -> Config:
     config = Config(
         path=os.path.abspath(path),
         sources=read.pop("source"),
-        feeds=read.pop("feed") or (FeedTable(slug="all"),),
+        feeds=read.pop("feed") or (made(FeedTable, slug="all"),),
         **read,
     )
     _judge(config, reader)
@@ -272,14 +279,11 @@ def parse(text: str, path: str, shown: str = NAME) -> Config:
 def _settled(config: Config) -> Config:
     """The configuration with absolute paths and an absolute, closed URL."""
     home = os.path.dirname(config.path)
-    paths = Paths(**{
-        f.name: os.path.normpath(os.path.join(home, getattr(config.paths, f.name)))
-        for f in fields(Paths)
-    })  # fmt: skip
+    paths = Paths(*(os.path.normpath(os.path.join(home, path)) for path in config.paths))
     url = urls.normal(config.site.url)
     authority = config.site.authority or url.split("/")[2].partition(":")[0]
-    site = replace(config.site, url=url if url.endswith("/") else f"{url}/", authority=authority)
-    return replace(config, paths=paths, site=site)
+    site = config.site._replace(url=url if url.endswith("/") else f"{url}/", authority=authority)
+    return config._replace(paths=paths, site=site)
 
 
 def _judge(config: Config, reader: Reader) -> None:
@@ -338,9 +342,9 @@ def as_tables(config: Config) -> dict[str, Any]:
     for name in TABLES:
         if name in LISTS:
             listed = config.sources if name == "source" else config.feeds
-            tables[name] = [dict(vars(table)) for table in listed]
+            tables[name] = [table._asdict() for table in listed]
         else:
-            tables[name] = dict(vars(getattr(config, name)))
+            tables[name] = getattr(config, name)._asdict()
     return tables
 
 

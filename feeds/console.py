@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
-from unicodedata import east_asian_width
 
 from feeds.problems import CODES
 
@@ -24,6 +20,8 @@ _PATIENCE = 1.0  # seconds after which a person wants to see that something goes
 
 def as_json(value: object) -> str:
     """Any value that travels, as one JSON document: named tuples become objects."""
+    import json
+
     return json.dumps(_plain(value), ensure_ascii=False, indent=2)
 
 
@@ -34,7 +32,7 @@ def _plain(value: object) -> Any:
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
-    if isinstance(value, datetime):
+    if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, str):
         return printable(value)
@@ -183,12 +181,16 @@ def problems(found: Iterable[Problem], seeds: str) -> Iterable[str]:
 
 
 def _codes(found: Iterable[Problem]) -> str:
+    from collections import Counter
+
     counts = Counter(problem.code for problem in found)
     return ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
 
 
 def _width(text: str) -> int:
     """The columns that a text takes on a terminal."""
+    from unicodedata import east_asian_width
+
     return sum(2 if east_asian_width(c) in {"W", "F"} else 1 for c in text)
 
 

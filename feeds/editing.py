@@ -19,6 +19,7 @@ from feeds import identity, images, seeds, selection, urls, workers
 from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
 from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError
+from feeds.survey import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -173,12 +174,6 @@ def media_name(path: str, escape: Callable[[str], str] = str) -> str:
 def picture_bytes(path: str, config: Config) -> bytes:
     """All bytes of a picture that lies beside the seeds."""
     return seeds.read(config.paths.seeds, path, rules_of(config)._replace(max_size=_HUGE))
-
-
-def rules_of(config: Config) -> seeds.Rules:
-    """Which files the configuration takes for seeds."""
-    table = config.seeds
-    return seeds.Rules(table.suffixes, table.ignore, table.follow_links, table.max_size)
 
 
 # --- pictures -----------------------------------------------------------------------------------

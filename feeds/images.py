@@ -272,7 +272,7 @@ def _follow(
     Followed here, as requests reads the whole body of each redirect, however long that is.
     """
     for _ in range(6):
-        session.close()  # each request has a connection of its own: a server may have ended the last
+        session.close()  # a new connection for each request: the server may have ended the last
         answer = session.request(
             method, url, headers=headers, stream=True, timeout=timeout, allow_redirects=False
         )

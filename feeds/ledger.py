@@ -6,7 +6,6 @@ before the next step.  One of two doors to sqlite3; the other is the catalogue.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -73,6 +72,8 @@ class Ledger:
 
     def renderings(self) -> dict[str, Rendering]:
         """How each feed's documents came to be, by slug."""
+        import json
+
         found = self._db.execute("SELECT * FROM renderings")
         return {
             slug: Rendering(inputs, entries, updated, tuple(json.loads(media)))
@@ -83,6 +84,8 @@ class Ledger:
         self, documents: Mapping[str, Published], renderings: Mapping[str, Rendering]
     ) -> None:
         """Take over what lies in the output folder now, all of it."""
+        import json
+
         before, known = self.documents(), self.renderings()
         with self._db:
             self._db.execute("BEGIN")

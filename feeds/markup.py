@@ -306,9 +306,10 @@ class Writer:
         if not address:
             self.children(tag, depth + 1)
             return
-        poster = urls.normal(attribute(tag, "poster"), self._base) if tag.name == "video" else ""
-        shown = f' poster="{escape(poster)}"' if poster else ""
-        self._out.append(f'<{tag.name} controls{shown} src="{escape(address)}"></{tag.name}>')
+        poster = urls.normal(attribute(tag, "poster"), self._base)
+        shown = f' poster="{escape(poster)}"' if poster and tag.name == "video" else ""
+        name = tag.name
+        self._out.append(f'<{name} controls{shown} src="{escape(address)}"></{name}>')
         self._seen()
 
     def _picture(self, tag: Tag, depth: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.model import Published, PublishError
@@ -52,6 +51,8 @@ def publish(
 
     Raises PublishError when the folder can't be written to; files written until then stay.
     """
+    from hashlib import sha256
+
     published = {name: before[name] for name in keep if name in before}
     written: list[str] = []
     try:

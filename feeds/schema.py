@@ -1,17 +1,14 @@
 """Tables of TOML read by a schema: each value checked, each fault with its key, line and near miss.
 
-A schema is a dataclass.  A field's annotation says how its value is read, its metadata what it
-means and how it is checked; so nothing can be read that is not documented.
+A schema is a named tuple whose defaults are `Key`s: what each key means, how its value is read and
+how it is checked.  So nothing can be read that is not documented.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, field, fields
 from datetime import UTC, date, datetime, time
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import urls
 from feeds.model import Rule
@@ -19,18 +16,32 @@ from feeds.model import Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# How values are read that are more than they seem; `TYPES` maps these names to their readers.
-Bytes = int  # "5 MiB"
-Seconds = int  # "30d"
-Rules = tuple[Rule, ...] | None
-
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
 
 
+class Key(NamedTuple):
+    """What the schema says of one key."""
+
+    default: Any  # REQUIRED: there is none
+    meaning: str
+    reads: str = ""  # a name in `_READERS`; default: the type of the default
+    check: str = ""  # a name in `_CHECKS`
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+
+
+REQUIRED = object()
+
+
 def key(default: Any, meaning: str, **checks: Any) -> Any:
-    """A key of a table: its default (MISSING: required), what it means, and how it is checked."""
-    return field(default=default, metadata={"meaning": meaning, **checks})
+    """A key of a table, to stand as a field's default in its schema."""
+    return Key(default, meaning, **checks)
+
+
+def made(kind: type[Any], **given: Any) -> Any:
+    """A table with the values given, and the defaults of all others."""
+    return kind(**{name: known.default for name, known in kind._field_defaults.items()} | given)
 
 
 Place = tuple[str | int, ...]
@@ -74,40 +85,38 @@ class Reader:
         if not isinstance(given, dict):
             self.fault(place, f"[{place[0]}] must be a table")
             given = {}
-        schema = {f.name: f for f in fields(kind)}
+        schema: dict[str, Key] = kind._field_defaults
         read: dict[str, Any] = {}
         for name, value in given.items():
             if name not in schema:
                 self.fault((*place, name), f"{name}: unknown key{near(name, schema)}")
                 continue
             try:
-                read[name] = self._value(schema[name], value)
+                read[name] = _value(schema[name], value)
             except ValueError as error:
                 self.fault((*place, name), f"{name}: {error}")
-                read[name] = schema[name].default
+                read[name] = None if schema[name].default is REQUIRED else schema[name].default
         for name, known in schema.items():
-            if known.default is MISSING and (name not in read or read[name] in ("", MISSING)):
-                if name not in given or read[name] == "":
-                    self.fault(
-                        (*place, name), f"{name}: it is required: {known.metadata['meaning']}"
-                    )
+            if known.default is REQUIRED and not read.get(name):
+                if read.get(name, "") == "":
+                    self.fault((*place, name), f"{name}: it is required: {known.meaning}")
                 read[name] = ""
-        return kind(**read)
+        return made(kind, **read)
 
-    def _value(self, known: Any, value: object) -> object:
-        checks = known.metadata
-        read = _TYPES[known.type](value)
-        if choices := checks.get("choices"):
-            for one in read if isinstance(read, tuple) else (read,):
-                if one not in choices:
-                    raise ValueError(f"{one!r} is none of {', '.join(filter(None, choices))}")
-            if read == ():
-                raise ValueError(f"at least one of {', '.join(choices)}")
-        if (least := checks.get("least")) is not None and read < least:
-            raise ValueError(f"{value!r} is too little; at least {least}")
-        if check := checks.get("check"):
-            _CHECKS[check](read)
-        return read
+
+def _value(known: Key, value: object) -> object:
+    default = "" if known.default is REQUIRED else known.default
+    read = _READERS[known.reads or type(default).__name__](value)
+    for one in (read if isinstance(read, tuple) else (read,)) if known.choices else ():
+        if one not in known.choices:
+            raise ValueError(f"{one!r} is none of {', '.join(filter(None, known.choices))}")
+    if known.choices and read == ():
+        raise ValueError(f"at least one of {', '.join(known.choices)}")
+    if known.least is not None and read < known.least:
+        raise ValueError(f"{value!r} is too little; at least {known.least}")
+    if known.check:
+        _CHECKS[known.check](read)
+    return read
 
 
 def _string(value: object) -> str:
@@ -185,14 +194,14 @@ def _moment(value: object) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-_TYPES: dict[str, Callable[[Any], Any]] = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "str": _string,
     "int": _integer,
     "bool": _boolean,
-    "tuple[str, ...]": _strings,
-    "Seconds": _quantity(_UNITS, '"90s", "15m", "6h" or "30d"'),
-    "Bytes": _quantity(_SIZES, '"500 KiB" or "5 MiB"'),
-    "Rules": _rules,
+    "tuple": _strings,
+    "seconds": _quantity(_UNITS, '"90s", "15m", "6h" or "30d"'),
+    "bytes": _quantity(_SIZES, '"500 KiB" or "5 MiB"'),
+    "rules": _rules,
 }
 
 
@@ -219,22 +228,16 @@ def _language(value: str) -> None:
 
 
 def _zone(value: str) -> None:
+    if value in ("", "UTC"):
+        return
+    from zoneinfo import ZoneInfo, available_timezones
+
     try:
-        if value:
-            ZoneInfo(value)
-    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError(f"{value!r} is no time zone") from None
-    except KeyError:
-        from zoneinfo import available_timezones
-
-        raise ValueError(
-            f"{value!r} is no time zone{_near_zone(value, available_timezones())}"
-        ) from None
-
-
-def _near_zone(value: str, known: set[str]) -> str:
-    close = get_close_matches(value, sorted(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ", such as Europe/Rome"
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        close = near(value, sorted(available_timezones())) if value else ""
+        close = close if "did you mean" in close else ", such as Europe/Rome"
+        raise ValueError(f"{value!r} is no time zone{close}") from None
 
 
 def _since(value: str) -> None:
@@ -284,6 +287,8 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
 
 def near(name: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, as the end of a message; else all of them."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
     known = list(known)
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
@@ -336,10 +341,10 @@ def _names(dotted: str) -> list[str]:
 
 def keys(kind: type[Any], table: object) -> Iterator[str]:
     """The lines that say what `table` holds."""
-    for known in fields(kind):
-        value = getattr(table, known.name)
+    for name in kind._fields:
+        value = getattr(table, name)
         if value is not None:
-            yield f"{known.name} = {toml(value)}\n"
+            yield f"{name} = {toml(value)}\n"
 
 
 def toml(value: object) -> str:
@@ -370,7 +375,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"} | {
 
 def documented(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
     """Every key of a table: its name, its default as TOML ("" for a required one), its meaning."""
-    for known in fields(kind):
+    for name, known in kind._field_defaults.items():
         default = known.default
-        written = "" if default is MISSING else "{ }" if default is None else toml(default)
-        yield known.name, written, known.metadata["meaning"]
+        written = "" if default is REQUIRED else "{ }" if default is None else toml(default)
+        yield name, written, known.meaning

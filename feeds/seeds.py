@@ -11,13 +11,10 @@ import os
 import re
 import stat
 from codecs import utf_8_decode
-from fnmatch import translate
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-from unicodedata import category
 
 from feeds.model import SeedError
-from feeds.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -162,6 +159,8 @@ def _suffixes(suffixes: Iterable[str]) -> frozenset[bytes]:
 def _ignored(rules: Rules) -> Callable[[bytes], object]:
     if not rules.ignore:
         return lambda _: None
+    from fnmatch import translate
+
     return re.compile(os.fsencode("|".join(translate(glob) for glob in rules.ignore))).match
 
 
@@ -325,12 +324,16 @@ def decode(data: bytes, declared: str = "") -> Text:
 
 def _readable(text: str) -> bool:
     """Whether what is beyond ASCII is letters and their company, not signs at random."""
+    from unicodedata import category
+
     beyond = [c for c in text if not c.isascii()]
     letters = sum(category(c)[0] in "LMNPZ" for c in beyond)
     return letters * 10 >= len(beyond) * 9
 
 
 def _text(text: str, encoding: str, note: str = "") -> Text:
+    from feeds.text import clean  # not needed where nothing changed
+
     text = clean(text)
     if not text.strip():
         raise SeedError("empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import cycle, editing, identity, images, seeds, selection, survey
+from feeds import cycle, editing, identity, images, renewal, seeds, selection, survey
 from feeds.dates import utc
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
@@ -75,17 +75,17 @@ class Shown(NamedTuple):
 def explain(config: Config, path: str, now: int) -> Shown:
     """How the seed at `path` is understood; raises SeedError when it is held back."""
     below = _below(config, path)
-    rules = editing.rules_of(config)
+    rules = survey.rules_of(config)
     source = config.source(below.partition("/")[0] if "/" in below else "")
     data = seeds.read(config.paths.seeds, below, rules)
     text = seeds.decode(data, source.encoding)
     mtime = seeds.mtime(config.paths.seeds, below)
     reading = survey.explained(
-        config.paths.seeds, below, rules, cycle.habits(config)(source.folder), mtime
+        config.paths.seeds, below, rules, survey.habits(config)(source.folder), mtime
     )
     heading = reading.heading
     article = editing.article_of(heading, config, editing.cleaning_of(config))
-    channels = cycle.channels(config, seeds_folders(config))
+    channels = renewal.channels(config, seeds_folders(config))
     takers = selection.touched(channels, [heading])
     known = cycle.pictures(config, [picture.url for picture in article.pictures])
     chosen = images.chosen(article.pictures, known, "all")
@@ -132,7 +132,7 @@ def refused(config: Config, path: str, error: SeedError) -> Shown:
 
 def seeds_folders(config: Config) -> list[str]:
     """The first-level folders of the seed folder."""
-    tops = seeds.tops(config.paths.seeds, editing.rules_of(config))
+    tops = seeds.tops(config.paths.seeds, survey.rules_of(config))
     return [os.fsdecode(top) for top in tops if top]
 
 

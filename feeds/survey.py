@@ -16,18 +16,43 @@ from typing import TYPE_CHECKING, NamedTuple
 from feeds import seeds, workers
 from feeds.catalogue import FORMAT, Catalogue, Change
 from feeds.model import Heading, Problem, SeedError
+from feeds.seeds import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from feeds.catalogue import Row
+    from feeds.config import Config
     from feeds.heading import Habits, Reading
     from feeds.model import Listing, Stamp
-    from feeds.seeds import Folder, Rules
+    from feeds.seeds import Folder
 
+_FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
 _AGAIN: Stamp = (0, 0, 0, 0)  # no file's stamp: the file is looked at again next time
 _TICK = 2_000_000_000  # ns; within the coarsest clock of a file system a file may change unseen
+
+
+def rules_of(config: Config) -> Rules:
+    """Which files the configuration takes for seeds."""
+    table = config.seeds
+    return Rules(table.suffixes, table.ignore, table.follow_links, table.max_size)
+
+
+def habits(config: Config) -> Callable[[str], Habits]:
+    """What the configuration tells of the source in a first-level folder."""
+
+    def of(folder: str) -> Habits:
+        from zoneinfo import ZoneInfo
+
+        from feeds.heading import Habits
+
+        source = config.source(folder)
+        mtime = config.dates.missing == "mtime"
+        zone = ZoneInfo(source.timezone)
+        return Habits(zone, config.dates.max_gap, source.encoding, source.trim, mtime)
+
+    return of
 
 
 class Found(NamedTuple):
@@ -76,10 +101,12 @@ def survey(
     gc.disable()  # no cycles are made here, and looking for them takes a quarter of the time
 
     def look(top: bytes) -> Iterator[_Seen]:
-        known = habits(os.fsdecode(top))
         for folder in seeds.walk(root, top, rules):
-            yield _compared(root, folder, remembered.get(folder.path), rules, known, clock)
+            before = remembered.get(folder.path)
+            yield _compared(root, top, folder, before, rules, habits, clock)
 
+    if remembered and catalogue.count() < _FEW:
+        processes = 1
     for seen in workers.spread(look, seeds.tops(root, rules), processes):
         vanished.discard(seen.path)
         if seen.reason:
@@ -115,7 +142,13 @@ def survey(
 
 
 def _compared(
-    root: str, folder: Folder, before: bytes | None, rules: Rules, habits: Habits, clock: int
+    root: str,
+    top: bytes,
+    folder: Folder,
+    before: bytes | None,
+    rules: Rules,
+    habits: Callable[[str], Habits],
+    clock: int,
 ) -> _Seen:
     """What is new in a folder, against its marshalled listing of `before`."""
     path, listing, reason = folder
@@ -129,6 +162,7 @@ def _compared(
     if not changed and not gone and before is not None:
         return _Seen(path, None)  # the same in another order
     is_seed = seeds.seed_test(rules)
+    known = habits(os.fsdecode(top))
     pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if not is_seed(n))
     changed = [name for name in changed if is_seed(name)]
     rows: list[Row] = []
@@ -139,7 +173,7 @@ def _compared(
     for name, head in seeds.heads(root, path, files, rules):
         stamp = files[name]
         try:
-            found = _understood(root, above + os.fsdecode(name), head, stamp, rules, habits)
+            found = _understood(root, above + os.fsdecode(name), head, stamp, rules, known)
             rows.append(_row(name, found))
         except SeedError as error:
             if error.code == "unreadable":

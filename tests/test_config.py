@@ -47,7 +47,7 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
     )
     assert said[0].startswith("config.toml:1: [site] title: it is required")
     expected = {
-        2: "tilte: unknown key; did you mean \"title\"?", 3: "must be an absolute address", 4: "write 'zh-CN'",
+        2: 'tilte: unknown key; did you mean "title"?', 3: "must be an absolute address", 4: "write 'zh-CN'",
         5: 'did you mean "Europe/Rome"?', 6: "must be a year", 7: 'unknown table; did you mean "paths"?',
         9: "must be a number with a unit", 10: "must be true or false", 12: "may hold letters",
         13: "'rdf' is none of atom, rss, json", 16: "too little; at least 1", 18: "may hold letters",

@@ -427,7 +427,7 @@ def test_articles_of_the_future_wait_until_they_are_due(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     site.write("s/1.md", article(1))
-    site.write("s/2.md", article(2, epoch=None, **{"date": dated(NOW + 3600)["date"]}))
+    site.write("s/2.md", article(2, epoch=None, date=dated(NOW + 3600)["date"]))
     report = site.build()
     assert site.titles() == ["Article 1"]
     assert report.waiting == 1

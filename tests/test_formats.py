@@ -23,6 +23,7 @@ from feeds import formats, urls
 from feeds.config import Site
 from feeds.formats import proof
 from feeds.model import Document, Enclosure, Entry, Feed, Listed
+from feeds.schema import made
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MEDIA = "{http://search.yahoo.com/mrss/}"
@@ -404,7 +405,9 @@ def test_the_index_and_the_outline() -> None:
         ),
         Listed("泡", "泡", "", "https://feeds.example.org/%E6%B3%A1/", "zh-CN", ("json",), 1, WHEN),
     ]
-    site = Site(title="The <site>", url="https://feeds.example.org/", description="All & sundry")
+    site = made(
+        Site, title="The <site>", url="https://feeds.example.org/", description="All & sundry"
+    )
     documents = {d.name: d.body for d in formats.render_site(site, listed)}
     page = Page(documents["index.html"])
     assert "The <site>" in page.texts

@@ -103,14 +103,14 @@ def test_failures_leave_what_was_there(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     """On a file system of one megabyte, where this user may mount one."""
     script = (
-        'mount -t tmpfs -o size=1m none {0} && {1} -c "\n'
+        f'mount -t tmpfs -o size=1m none {tmp_path} && {sys.executable} -c "\n'
         "from feeds import publisher\n"
-        "done = publisher.publish('{0}', {{'a': b'1' * 600000}}, {{}}, (), lambda n: None)\n"
-        "try: publisher.publish('{0}', {{'a': b'2' * 600000}}, done.published, (), lambda n: None)\n"
+        f"done = publisher.publish('{tmp_path}', {{'a': b'1' * 600000}}, {{}}, (), lambda n: None)\n"
+        f"try: publisher.publish('{tmp_path}', {{'a': b'2' * 600000}}, done.published, (), lambda n: None)\n"
         "except publisher.PublishError as error: print('refused', error)\n"
-        "print(open('{0}/a').read(1))\n"
-        "import os; print(os.listdir('{0}'))\""
-    ).format(tmp_path, sys.executable)
+        f"print(open('{tmp_path}/a').read(1))\n"
+        f"import os; print(os.listdir('{tmp_path}'))\""
+    )
     run = subprocess.run(
         ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
         capture_output=True, text=True, check=False,

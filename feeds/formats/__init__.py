@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from feeds.model import Document
+from feeds.model import VERSION, Document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from feeds.model import Feed, Listed
 
 SOFTWARE = "feeds"
-VERSION = "1.0.0"
+__all__ = ["VERSION"]
 HOME = "https://pypi.org/project/feeds/"
 
 # The file of each format below a feed's folder, and its media type (RFC 4287 §7, RSS Advisory

@@ -1,0 +1,173 @@
+"""What a build does once something has changed: the feeds that may be other are made anew.
+
+    editing -> feeds -> formats -> documents, each proof-read -> publisher -> out/
+
+Feeds that no change can touch keep their documents, unread.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from feeds import editing, formats, publisher, selection
+from feeds.dates import utc
+from feeds.formats import proof
+from feeds.ledger import Rendering
+from feeds.model import VERSION, ConfigError, Listed, PublishError, Report, digest
+from feeds.problems import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from feeds.catalogue import Catalogue
+    from feeds.config import Config
+    from feeds.cycle import Progress
+    from feeds.ledger import Ledger
+    from feeds.model import Channel, Document, Feed, Heading
+    from feeds.survey import Found
+
+SITE = ""  # the slug under which the ledger knows what belongs to no feed
+
+
+def renew(
+    config: Config,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    found: Found,
+    progress: Progress,
+    *,
+    measuring: bool,
+    everything: bool,
+) -> Report:
+    """Make and publish the feeds that `found` may have changed, or `everything`.
+
+    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right
+    or can't be written.
+    """
+    before, renderings = ledger.documents(), ledger.renderings()
+    every = channels(config, catalogue.sources())
+    chosen = every if everything else _chosen(every, found.affected, renderings)
+    edition = editing.edit(chosen, config, catalogue, now, progress, measuring=measuring)
+    fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
+    kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
+    listed = [_listed(channel, kept[channel.slug], config) for channel in every]
+    kept[SITE] = Rendering(digest(VERSION, config.site, listed))
+
+    bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    for feed in edition.feeds:
+        for path in edition.media[feed.slug]:
+            bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
+        if everything or renderings.get(feed.slug) != fresh[feed.slug]:
+            bodies.update(_proofed(formats.render(feed), feed))
+    if everything or renderings.get(SITE) != kept[SITE]:
+        bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
+    others = set(_names(before, kept)) - bodies.keys()
+    outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
+    ledger.record(outcome.published, kept)
+
+    report = told(found, catalogue, now)._replace(
+        feeds=tuple(
+            one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
+            for one in listed
+        ),
+        written=outcome.written,
+        deleted=outcome.deleted,
+        measured=edition.measured.fresh,
+        unmeasured=edition.measured.failed,
+    )
+    pictures = edition.measured.due
+    if chosen is every:
+        catalogue.forget_articles(edition.rows)
+    elif (earlier := catalogue.note("pictures")) and (pictures is None or int(earlier) < pictures):
+        pictures = int(earlier)
+    catalogue.keep("pictures", str(pictures or ""))
+    catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
+    return report
+
+
+def told(found: Found, catalogue: Catalogue, now: int) -> Report:
+    """What can be said of the seeds alone."""
+    problems = sorted((*catalogue.problems(), *found.problems), key=lambda p: (p.path, p.code))
+    waiting, due = catalogue.due(now)
+    return Report(
+        seeds=found.seeds,
+        read=found.read,
+        removed=found.removed,
+        held=tuple(p for p in problems if CODES[p.code].held),
+        repaired=tuple(p for p in problems if not CODES[p.code].held),
+        waiting=waiting,
+        due=utc(due) if due is not None else None,
+    )
+
+
+# --- which feeds --------------------------------------------------------------------------------
+
+
+def channels(config: Config, folders: Iterable[str]) -> list[Channel]:
+    """Every feed there is: those declared, and those of each source."""
+    found: dict[str, Channel] = {}
+    sources = [config.source(folder) for folder in folders]
+    for table in config.feeds:
+        for source in sources if table.each else (None,):
+            channel = config.channel(table, source)
+            if (other := found.get(channel.slug)) is not None:
+                said = (
+                    f"{config.path}: two feeds have the slug {channel.slug!r}: {other.title!r} and"
+                    f" {channel.title!r}; give one of them another, a source in its [[source]]"
+                )
+                raise ConfigError((said,))
+            found[channel.slug] = channel
+    return list(found.values())
+
+
+def _chosen(
+    every: list[Channel], affected: Iterable[Heading] | None, known: Collection[str]
+) -> list[Channel]:
+    """The feeds that may be other than they were."""
+    if affected is None:
+        return every
+    touched = {channel.slug for channel in selection.touched(every, affected)}
+    return [c for c in every if c.slug in touched or c.slug not in known]
+
+
+# --- from feeds to documents --------------------------------------------------------------------
+
+
+def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
+    updated = int(feed.updated.timestamp())
+    return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
+
+
+def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, bytes]]:
+    for document in documents:
+        faults = proof.read(document, feed)
+        if faults:
+            said = "\n  ".join(faults)
+            raise PublishError(
+                f"{document.name} was not made right, so nothing is published:\n  {said}\n"
+                "This is a mistake in feeds itself; please report it with the lines above"
+            )
+        yield document.name, document.body
+
+
+def _names(before: Iterable[str], kept: Mapping[str, Rendering]) -> Iterator[str]:
+    """Which of the names of before still belong to a feed."""
+    media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
+    for name in before:
+        if name in media or name.partition("/")[0] in kept or name in formats.SITE_FILES:
+            yield name
+
+
+def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:
+    return Listed(
+        slug=channel.slug,
+        title=channel.title,
+        subtitle=channel.subtitle,
+        home=editing.home_of(channel.slug, config),
+        language=channel.language,
+        formats=channel.formats,
+        entries=rendering.entries,
+        updated=utc(rendering.updated),
+    )
