@@ -31,18 +31,27 @@ def options() -> argparse.Namespace:
         "--sizes", type=sizes, default=SIZES, metavar="COUNTS",
         help=f"how many seeds, with commas between ({','.join(map(str, SIZES))})",
     )  # fmt: skip
-    grammar.add_argument("--pairs", type=int, help="runs of each (5; 3 above 50,000 seeds)")
+    grammar.add_argument("--pairs", type=several, help="runs of each (5; 3 above 50,000 seeds)")
     grammar.add_argument("--work", metavar="FOLDER", help="where to work (the system's temporary)")
     grammar.add_argument("--keep", action="store_true", help="leave everything there")
     return grammar.parse_args()
 
 
 def sizes(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between; raises ValueError for anything else."""
-    counts = tuple(int(part) for part in text.split(",") if part.strip())
-    if any(count < 100 for count in counts):
-        raise ValueError("a feed of 50 entries needs some choice: at least 100 seeds")
-    return counts
+    """Whole numbers with commas between; raises ArgumentTypeError for anything else."""
+    counts = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if min(counts) < 100:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give numbers of seeds from 100 up, as 500,1000"
+        )
+    return tuple(counts)
+
+
+def several(text: str) -> int:
+    """A whole number from 1 up; raises ArgumentTypeError for anything else."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
 
 
 def processor() -> str:
@@ -64,8 +73,8 @@ def versions(bench: scenes.Bench) -> str:
         subprocess.run(command, env=bench.env, stdout=subprocess.PIPE, text=True, check=False)
         for command in asked
     ]
-    programs = [" ".join(one.stdout.split()[:2]) for one in told]
-    return ", ".join((*programs, f"Python {platform.python_version()}"))
+    programs = [" ".join(one.stdout.split()[:2]).partition("-")[0] for one in told]
+    return ", ".join(filter(None, (*programs, f"Python {platform.python_version()}")))
 
 
 def measure(bench: scenes.Bench, counts: tuple[int, ...], *, keep: bool) -> None:
@@ -92,6 +101,8 @@ def measure(bench: scenes.Bench, counts: tuple[int, ...], *, keep: bool) -> None
 def main() -> None:
     """Measure what the command line asks for."""
     given = options()
+    if given.work:
+        os.makedirs(given.work, exist_ok=True)
     work = tempfile.mkdtemp(prefix="feeds-bench-", dir=given.work)
     try:
         measure(scenes.Bench(work, peer.binary(), given.pairs), given.sizes, keep=given.keep)

@@ -57,7 +57,8 @@ class Bench:
         shown = spread(figure, form)
         self.rows.append(Row(corpus, measured, *sides, shown, bound, verdict))
         said = f"; goal {bound}: {verdict}" if verdict else ""
-        print(f"  {measured}: feeds {sides[0]}, {sides[1]}: {shown}{said}", flush=True)
+        held = ", ".join(filter(None, sides))
+        print(f"  {measured}: feeds {held}: {shown}{said}", flush=True)
 
     @contextmanager
     def section(self, corpus: str, measured: str) -> Iterator[None]:
@@ -90,7 +91,7 @@ def first(bench: Bench, pair: Pair) -> None:
     sides = (took, _against("floor of reading", floor))
     tell("cold, of the floor", sides, ours.seconds.over(floor.seconds), times)
     most = 90e6 if pair.count <= 50_000 else 200e6
-    other = f"Hugo {spread(hugo.peak, megabytes)}" if hugo else "-"
+    other = f"Hugo {spread(hugo.peak, megabytes)}" if hugo else ""
     sides = (spread(ours.peak, megabytes), other)
     tell("peak memory, cold", sides, ours.peak, megabytes, Goal.most(most))
 
@@ -120,13 +121,13 @@ def edited(bench: Bench, pair: Pair) -> None:
         ratio = hugo.seconds.over(ours)
         bench.tell(pair.name, "one changed", sides, ratio, times, Goal.least(10))
     else:
-        bench.tell(pair.name, "one changed", (took, "-"), ours, duration)
+        bench.tell(pair.name, "one changed", (took, ""), ours, duration)
 
 
 def size(bench: Bench, count: int, *, keep: bool) -> None:
     """All that is measured with so many seeds; their files are removed unless `keep`."""
     name = f"{count:,}"
-    print(f"\n{name} seeds, {bench.pairs(count)} pairs", flush=True)
+    print(f"\n{name} seeds (pairs: {bench.pairs(count)})", flush=True)
     folder = os.path.join(bench.work, str(count))
     need = count * (2 if bench.hugo else 1) * 9_000  # bytes; such files take two blocks each
     if (free := shutil.disk_usage(bench.work).free) < need:
@@ -149,7 +150,7 @@ def each_source(bench: Bench) -> None:
     folder = os.path.join(bench.work, "each")
     seeds = os.path.join(folder, "seeds")
     name = f"{SEEDS:,} of 20 KB"
-    print(f"\n{name} from {SOURCES} sources, {bench.pairs(SEEDS)} pairs", flush=True)
+    print(f"\n{name} from {SOURCES} sources (pairs: {bench.pairs(SEEDS)})", flush=True)
     make(seeds, SEEDS, "--sources", str(SOURCES), "--body", str(BODY))
     os.sync()
     one = producer.Site(os.path.join(folder, "one"), seeds)
@@ -176,7 +177,7 @@ def each_source(bench: Bench) -> None:
 
 def start(bench: Bench) -> None:
     """`feeds --help` beside Python's own start."""
-    print(f"\nstart, {STARTS} pairs", flush=True)
+    print(f"\nstart (pairs: {STARTS})", flush=True)
     with bench.section("-", "feeds --help"):
         contenders = (
             Contender("help", (*producer.command(), "--help")),

@@ -459,6 +459,25 @@ class Catalogue:
         )
 
 
+def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
+    """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
+    from urllib.parse import quote
+
+    if not os.path.exists(path):
+        return {}
+    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)
+    try:
+        found = (
+            db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
+            for url in urls
+        )
+        return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"{path}: {error}") from None
+    finally:
+        db.close()
+
+
 class _Member(NamedTuple):
     row: int
     heading: Heading

@@ -20,10 +20,9 @@ from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateErr
 from feeds.survey import habits, rules_of, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from feeds.config import Config
-    from feeds.model import Measure
     from feeds.survey import Found
 
 
@@ -166,13 +165,3 @@ def check(config: Config, now: int, *, progress: Progress = silent) -> Report:
             lambda done, total: progress("parsing articles", done, total),
         )  # fmt: skip
         return renewal.told(found, catalogue, now)
-
-
-def pictures(config: Config, addresses: Iterable[str]) -> dict[str, Measure]:
-    """What builds until now measured of these pictures."""
-    path = os.path.join(config.paths.state, "catalogue.sqlite")
-    if not os.path.exists(path):
-        return {}
-    with closing(Catalogue(path, *_recipes(config))) as catalogue:
-        asked = {url: catalogue.asked(url) for url in addresses}
-    return {url: known.measure for url, known in asked.items() if known is not None}

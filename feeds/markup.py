@@ -325,8 +325,8 @@ class Writer:
         told = escape(picture.alt or picture.caption)
         width, height = picture.width, picture.height
         high, wide = (f' height="{height}"', f' width="{width}"') if width and height else ("", "")
-        # Attributes in the order of the alphabet, and a closing slash: feedparser writes them so, and
-        # what its users see is what was published, to the byte.
+        # Attributes by the alphabet, and a closing slash: feedparser writes them so, and what its
+        # users see is what was published, to the byte.
         self._out.append(f'<img alt="{told}"{high} src="{escape(picture.url)}"{tip}{wide} />')
         self._seen()
 

@@ -64,6 +64,7 @@ def renew(
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
     others = set(_names(before, kept)) - bodies.keys()
+    publisher.sweep(config.paths.out)
     outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
     ledger.record(outcome.published, kept)
 

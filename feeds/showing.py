@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import cycle, editing, identity, images, renewal, seeds, selection, survey
+from feeds import editing, identity, images, renewal, seeds, selection, survey
+from feeds.catalogue import measured
 from feeds.dates import utc
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
@@ -87,7 +88,9 @@ def explain(config: Config, path: str, now: int) -> Shown:
     article = editing.article_of(heading, config, editing.cleaning_of(config))
     channels = renewal.channels(config, seeds_folders(config))
     takers = selection.touched(channels, [heading])
-    known = cycle.pictures(config, [picture.url for picture in article.pictures])
+    known = measured(
+        os.path.join(config.paths.state, "catalogue.sqlite"), [p.url for p in article.pictures]
+    )
     chosen = images.chosen(article.pictures, known, "all")
     key = identity.key(heading)
     return Shown(

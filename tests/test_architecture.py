@@ -160,4 +160,4 @@ def test_what_each_command_loads(site: Site) -> None:
 def test_no_module_is_too_long() -> None:
     for name, path in MODULES.items():
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        assert lines <= 480, f"{name} has {lines} lines: has it one job?"
+        assert lines <= 500, f"{name} has {lines} lines: has it one job?"

@@ -75,7 +75,9 @@ def read_back(site: Site) -> None:
                 continue
             body = path.with_name(name).read_bytes()
             headers = {"content-type": "application/xml; charset=utf-8"}
-            read = feedparser.parse(body, response_headers=headers, sanitize_html=False)  # it drops <bdi>
+            read = feedparser.parse(
+                body, response_headers=headers, sanitize_html=False
+            )  # it drops <bdi>
             assert not read.bozo
             ET.fromstring(body)
             assert len(read.entries) == len(items)

@@ -32,7 +32,7 @@ def feed(feed: Feed) -> bytes:
         f'<p class="site"><a href="../index.html">{escape(feed.site_title)}</a></p>',
         f"<h1>{escape(feed.title)}</h1>",
         f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
-        _addresses(feed),
+        _addresses(feed, ""),
         "<main>",
         *(_entry(entry, feed) for entry in feed.entries),
         '<p class="none">There are no articles yet.</p>' if not feed.entries else "",
@@ -65,15 +65,19 @@ def _listed(feed: Listed) -> str:
         f'<h2 dir="auto"><a href="{folder}index.html">{escape(feed.title)}</a></h2>',
         f'<p dir="auto">{escape(feed.subtitle)}</p>' if feed.subtitle else "",
         f'<p class="meta" lang="en" dir="ltr">{entries}{newest}</p>',
-        _addresses(feed),
+        _addresses(feed, folder),
         "</section>",
     ))  # fmt: skip
 
 
-def _addresses(feed: Feed | Listed) -> str:
-    """The feed's addresses, each of which one click selects and one copies."""
+def _addresses(feed: Feed | Listed, folder: str) -> str:
+    """The feed's addresses, each of which one click selects and one copies.
+
+    The links are relative, so that they also work where the pages are looked at before they are
+    published; `folder` is the feed's, as seen from the page.
+    """
     rows = (
-        f'<li><a href="{escape(address(feed, form))}" type="{FILES[form][1]}">{NAMES[form]}</a>'
+        f'<li><a href="{folder}{FILES[form][0]}" type="{FILES[form][1]}">{NAMES[form]}</a>'
         f" <code>{escape(address(feed, form))}</code></li>"
         for form in feed.formats
     )
@@ -81,40 +85,53 @@ def _addresses(feed: Feed | Listed) -> str:
 
 
 def _entry(entry: Entry, feed: Feed) -> str:
-    language = f' lang="{escape(entry.language)}"' if entry.language else ""
+    language = (
+        f' lang="{escape(entry.language)}"{_direction(entry.language)}' if entry.language else ""
+    )
     names = dict.fromkeys(filter(None, (*entry.authors, entry.source)))
     by = f" · {escape(', '.join(names))}" if names else ""
     changed = (
         f", updated {_when(entry.updated)}" if (entry.updated - entry.published).days >= 1 else ""
     )
-    image = _thumbnail(entry.enclosures[0]) if entry.enclosures and entry.link else ""
+    image = _thumbnail(entry.enclosures[0], feed) if entry.enclosures and entry.link else ""
     told = (
         f'<p dir="auto">{escape(entry.summary)}</p>'
         if entry.link
-        else f'<div class="content" dir="auto">{entry.content}</div>'
+        else f'<div class="content" dir="auto">{_beside(entry.content, feed)}</div>'
     )
     tags = "".join(f"<li>{escape(term)}</li>" for term in entry.categories)
     return "\n".join(filter(None, (
         f'<article id="{anchor(entry)}"{language}>',
         image,
         f'<h2 dir="auto"><a href="{escape(page_of(entry, feed))}">{escape(entry.title)}</a></h2>',
-        f'<p class="meta" dir="auto">{_when(entry.published)}{changed}{by}</p>',
+        f'<p class="meta">{_when(entry.published)}{changed}{by}</p>',
         told,
         f'<ul class="tags" dir="auto">{tags}</ul>' if tags else "",
         "</article>",
     )))  # fmt: skip
 
 
-def _thumbnail(enclosure: Enclosure) -> str:
+def _direction(language: str) -> str:
+    right_to_left = language.partition("-")[0].lower() in _RIGHT_TO_LEFT
+    return ' dir="rtl"' if right_to_left else ' dir="ltr"'
+
+
+def _beside(markup: str, feed: Feed) -> str:
+    """Markup whose pictures in our own site are named as seen from the page."""
+    return markup.replace(f' src="{escape(feed.site)}', ' src="../')
+
+
+def _thumbnail(enclosure: Enclosure, feed: Feed) -> str:
     size = (
         f' width="{enclosure.width}" height="{enclosure.height}"'
         if enclosure.width and enclosure.height
         else ""
     )
-    return (
+    image = (
         f'<img class="lead" src="{escape(enclosure.url)}" alt="{escape(enclosure.title)}"{size}'
         ' loading="lazy" referrerpolicy="no-referrer">'
     )
+    return _beside(image, feed)
 
 
 def _when(moment: datetime) -> str:
@@ -130,7 +147,6 @@ def _page(
     body: Iterable[str],
     icon: str,
 ) -> bytes:
-    direction = "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
     links = (
         f'<link rel="alternate" type="{FILES[form][1]}" href="{escape(address(feed, form))}"'
         f' title="{escape(feed.title)} ({NAMES[form]})">'
@@ -139,7 +155,7 @@ def _page(
     )
     lines = (
         "<!DOCTYPE html>",
-        f'<html lang="{escape(language)}" dir="{direction}">',
+        f'<html lang="{escape(language)}"{_direction(language)}>',
         "<head>",
         '<meta charset="utf-8">',
         f"<title>{escape(title)}</title>",
