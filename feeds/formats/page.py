@@ -85,9 +85,7 @@ def _addresses(feed: Feed | Listed, folder: str) -> str:
 
 
 def _entry(entry: Entry, feed: Feed) -> str:
-    language = (
-        f' lang="{escape(entry.language)}"{_direction(entry.language)}' if entry.language else ""
-    )
+    language = entry.language or feed.language
     names = dict.fromkeys(filter(None, (*entry.authors, entry.source)))
     by = f" · {escape(', '.join(names))}" if names else ""
     changed = (
@@ -101,7 +99,7 @@ def _entry(entry: Entry, feed: Feed) -> str:
     )
     tags = "".join(f"<li>{escape(term)}</li>" for term in entry.categories)
     return "\n".join(filter(None, (
-        f'<article id="{anchor(entry)}"{language}>',
+        f'<article id="{anchor(entry)}" lang="{escape(language)}"{_direction(language)}>',
         image,
         f'<h2 dir="auto"><a href="{escape(page_of(entry, feed))}">{escape(entry.title)}</a></h2>',
         f'<p class="meta">{_when(entry.published)}{changed}{by}</p>',
@@ -136,7 +134,7 @@ def _thumbnail(enclosure: Enclosure, feed: Feed) -> str:
 
 def _when(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
-    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
+    return f'<time dir="ltr" datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
 
 
 def _page(
