@@ -304,6 +304,7 @@ def feed_of(
         rights=site.rights,
         icon=site.icon,
         logo=site.logo,
+        hubs=config.websub.hubs,
     )
 
 

@@ -192,6 +192,7 @@ class Feed(NamedTuple):
     rights: str = ""
     icon: str = ""  # absolute URL of a square picture
     logo: str = ""  # absolute URL of a picture twice as wide as high
+    hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
 
 
 class Document(NamedTuple):
