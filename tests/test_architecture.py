@@ -18,7 +18,7 @@ PACKAGE = Path(feeds.__file__).parent
 # From the ground up; a module may import only from the rows below its own.
 LAYERS = (
     ("model", "problems"),
-    ("text", "urls"),
+    ("text", "urls", "cron"),
     ("schema", "dates", "identity"),
     ("config", "elements"),
     ("illustrations",),
