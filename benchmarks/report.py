@@ -75,7 +75,9 @@ def megabytes(size: float) -> str:
 
 
 def spread(series: Series, form: Callable[[float], str]) -> str:
-    """The median, with the least and the most in parentheses."""
+    """The median, with the least and the most in parentheses; the one figure where it is alone."""
+    if len(series.values) == 1:
+        return form(series.median)
     least, most = form(min(series.values)), form(max(series.values))
     unit = least.rpartition(" ")[2]
     if unit == most.rpartition(" ")[2]:

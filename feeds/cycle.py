@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from feeds import lock, publisher, workers
 from feeds.catalogue import Catalogue
 from feeds.ledger import Ledger
-from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError, digest
+from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError
 from feeds.survey import habits, rules_of, survey
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _build(
     found = _survey(config, now, catalogue, progress, hint)
     if not config.images.measure:
         pictures = "none"
-    settings = digest(VERSION, config)
+    settings = repr((VERSION, config))
     stale = (
         catalogue.note("settings") != settings
         or _passed(catalogue.note("due"), now)
@@ -140,8 +140,8 @@ def _survey(
 
 def _recipes(config: Config) -> tuple[str, str]:
     """What decides how headings are read, and how articles are."""
-    headings = digest(VERSION, config.seeds, config.dates, config.sources, config.site.timezone)
-    return headings, digest(headings, config.content, config.images.unwrap, config.site.url)
+    headings = repr((VERSION, config.seeds, config.dates, config.sources, config.site.timezone))
+    return headings, repr((headings, config.content, config.images.unwrap, config.site.url))
 
 
 def _passed(instant: str, now: int) -> bool:

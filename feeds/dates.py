@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,14 +60,19 @@ def utc(seconds: int) -> datetime:
 
 def gmt(day: str, month: str, year: str, hour: str, minute: str, second: str) -> int:
     """The instant of the six fields of an RFC 5322 date in GMT; 0 when there is no such date."""
+    midnight = _midnight(day, month, year)
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if not midnight or hours > 23 or minutes > 59 or seconds > 59:
+        return 0
+    return midnight + hours * 3600 + minutes * 60 + seconds
+
+
+@lru_cache(1024)  # the seeds of one folder share their days
+def _midnight(day: str, month: str, year: str) -> int:
     try:
-        days = date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH
+        return (date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH) * DAY
     except (KeyError, ValueError):
         return 0
-    hours, minutes, seconds = int(hour), int(minute), int(second)
-    if hours > 23 or minutes > 59 or seconds > 59:
-        return 0
-    return days * DAY + hours * 3600 + minutes * 60 + seconds
 
 
 def epoch(text: str) -> int:

@@ -61,7 +61,8 @@ def pixels(tag: Tag, name: str) -> int:
 
 
 def invisible(tag: Tag) -> bool:
-    return tag.has_attr("hidden") or bool(_HIDDEN.search(attribute(tag, "style")))
+    style = attribute(tag, "style")
+    return tag.has_attr("hidden") or bool(style and _HIDDEN.search(style))
 
 
 def after(node: Tag) -> Tag | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import editing, formats, publisher, selection
+from feeds import editing, formats, publisher, selection, workers
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -18,15 +18,16 @@ from feeds.model import VERSION, ConfigError, Listed, PublishError, Report, dige
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from feeds.catalogue import Catalogue
     from feeds.config import Config
     from feeds.cycle import Progress
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Feed, Heading
+    from feeds.model import Channel, Feed, Heading
     from feeds.survey import Found
 
+_FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
@@ -57,11 +58,11 @@ def renew(
     kept[SITE] = Rendering(digest(VERSION, config.site, listed))
 
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
-    for feed in edition.feeds:
-        for path in edition.media[feed.slug]:
+    for paths in edition.media.values():
+        for path in paths:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
-        if everything or renderings.get(feed.slug) != fresh[feed.slug]:
-            bodies.update(_proofed(formats.render(feed), feed))
+    stale = [f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]]
+    bodies.update(_rendered(stale))
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
     others = set(_names(before, every, kept)) - bodies.keys()
@@ -146,8 +147,17 @@ def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
     return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
 
 
-def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, bytes]]:
-    for document in documents:
+def _rendered(stale: Sequence[Feed]) -> list[tuple[str, bytes]]:
+    """The documents of the feeds by name, sorted, each proof-read."""
+    if not stale:
+        return []
+    import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
+
+    return sorted(workers.spread(_proofed, stale, workers.cores() if len(stale) > _FEW else 1))
+
+
+def _proofed(feed: Feed) -> Iterator[tuple[str, bytes]]:
+    for document in formats.render(feed):
         faults = proof.read(document, feed)
         if faults:
             said = "\n  ".join(faults)

@@ -7,6 +7,7 @@ threads of its own: a forked child has none of them, but may have a lock that on
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,7 @@ def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writ
     """The child's whole life; it must never return into the parent's code."""
     status = 1
     try:
+        gc.freeze()  # what the parent made is not looked through, so its pages stay shared
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
