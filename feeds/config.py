@@ -12,7 +12,7 @@ import tomllib
 from typing import Any, NamedTuple
 
 from feeds import urls
-from feeds.model import Channel, ConfigError, Rule
+from feeds.model import Channel, ConfigError, Rule, digest
 from feeds.schema import (
     REQUIRED,
     SLUG,
@@ -175,10 +175,12 @@ class Config(NamedTuple):
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
+        from feeds.text import line  # not needed where nothing changed
+
         site = self.site
         found = next((s for s in self.sources if s.folder == folder), made(Source, folder=folder))
         return found._replace(
-            title=found.title or folder or site.title,
+            title=found.title or line(folder) or site.title,
             slug=found.slug or slug_of(folder),
             language=found.language or site.language,
             timezone=found.timezone or site.timezone,
@@ -226,7 +228,8 @@ LISTS = ("source", "feed")
 
 def slug_of(folder: str) -> str:
     """A folder's name as part of an address: letters of any script, digits, "-", "." and "_"."""
-    return re.sub(r"[^\w.-]+", "-", folder).strip("-._") or "source"
+    slug = re.sub(r"[^\w.-]+", "-", folder).strip("-._")
+    return slug if slug and slug not in _RESERVED else f"source-{digest(folder)[:8]}"
 
 
 def load(path: str) -> Config:
@@ -309,6 +312,9 @@ def _judge(config: Config, reader: Reader) -> None:
             reader.fault(
                 ("source", number, "folder"), f"folder: {source.folder!r} stands here twice"
             )
+        if source.slug in _RESERVED:
+            where = ("source", number, "slug")
+            reader.fault(where, f"slug: {source.slug!r} is the name of something else in out")
         folders.add(source.folder)
     home = os.path.dirname(config.path)
     seeds, out, state = (
