@@ -70,7 +70,10 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
             "is the slug of another feed already",
         ),
         (BASIC + '[[feed]]\nslug = "media"', "is the name of something else in out"),
-        (BASIC + '[[source]]\nfolder = "a"\nslug = "media"', "is the name of something else in out"),
+        (
+            BASIC + '[[source]]\nfolder = "a"\nslug = "media"',
+            "is the name of something else in out",
+        ),
         (BASIC + '[[feed]]\nslug = "x"\neach = "source"', 'it must hold "{source}"'),
         (BASIC + '[[feed]]\nslug = "../x"', "may hold letters"),
         (BASIC + '[[feed]]\nslug = ".x"', "may hold letters"),
