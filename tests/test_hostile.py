@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import os
 
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
 import pytest
 from conftest import Site, seed
+
+from feeds import article, heading
+from feeds.article import Cleaning, parse
 
 EACH = '[[feed]]\nslug = "all"\n[[feed]]\nslug = "{source}"\neach = "source"\n'
 PNG = (
@@ -49,3 +58,124 @@ def test_sources_without_a_letter_in_their_names_are_told_apart(site: Site) -> N
     site.write("---/1.md", seed(link="https://example.com/1"))
     site.write("!!!/1.md", seed(link="https://example.com/2"))
     assert len({feed.slug for feed in site.build().feeds}) == 3
+
+
+def test_words_of_boilerplate_within_boilerplate(site: Site) -> None:
+    site.write("1.md", seed(body="<p>Text.</p><div>获取更多RSS<b>x</b>获取更多RSS</div>"))
+    site.build()
+    (item,) = site.items()
+    assert item["content_html"] == "<p>Text.</p>"
+
+
+@pytest.mark.parametrize("at", ["heading", "article"])
+def test_a_mistake_of_ours_costs_one_seed_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    def slip(*arguments: object, **options: object) -> None:
+        if "odd" in str(arguments):
+            raise KeyError("slip")
+        return right(*arguments, **options)
+
+    site.write("1.md", seed(title="Good", link="https://example.com/good", date="2020-07-15 21:40"))
+    site.write("odd.md", seed(title="odd", date="2020-07-15 21:40"))
+    module, name = (heading, "explain") if at == "heading" else (article, "parse")
+    right = getattr(module, name)
+    monkeypatch.setattr(module, name, slip)
+    report = site.build()
+    assert site.titles() == ["Good"]
+    assert [(p.path, p.code, p.detail) for p in report.held] == [
+        ("odd.md", "failed", "KeyError('slip')")
+    ]
+
+
+# --- what would take hours if it took more than its length --------------------------------------
+
+
+class TooLongError(Exception):
+    """It takes more time than anything of its size may."""
+
+
+@contextmanager
+def bounded(seconds: int) -> Iterator[None]:
+    """A wide bound: what is linear needs a hundredth of it, what is not, a hundred times as much."""
+
+    def over(*_: object) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def understood(body: str) -> article.Article:
+    cleaning = Cleaning((re.compile("获取更多RSS"),), (".wpcnt",))
+    return parse(body, "Title", "https://example.com/", cleaning, lambda name: ("", name))
+
+
+N = 30_000
+PICTURE = "<img src=https://example.com/a.jpg>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div>获取更多RSS" * N,
+        "<p>" + "获取更多RSS<br>" * N,
+        "<div class=wp-caption>" + PICTURE * N + "<p class=wp-caption-text>c",
+        "<div><p>" * N + PICTURE * N,
+        "<span>" * N + PICTURE,
+        "<div lang=en>a</div>" * N,
+        "<div>" * 1_000_000,
+    ],
+    ids=lambda body: body[:30],
+)
+def test_bodies(body: str) -> None:
+    with bounded(60):
+        understood(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * 4_000_000 + "x",
+        "[a](https://e.org/)\n---\n" + "\n" * 4_000_000 + "x",
+        "[a](https://e.org/)\n---\nx\n" + "[a](" * 1_000_000,
+        "[a](" * 1_000_000,
+        "[" * 4_000_000,
+        "<!--" + " " * 4_000_000,
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+def test_headers(text: str) -> None:
+    with bounded(30):
+        heading.body(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<i>" + " " * 3000 + "1" * 3000,
+        "<i>" * 2700,
+        "<i>1234" * 1000,
+        "<time datetime='" + "1" * 8000,
+        "<time " + "datetime='1234" * 500,
+        "<meta name=date " * 500,
+        "日期：" + "1" * 8000,
+        "<b> " * 2000,
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+def test_dates(text: str) -> None:
+    head = f"<!--1594849284000-->\n[a](https://e.org/)\n------\n{text}"
+    with bounded(10):
+        heading.explain(head, "a.md", heading.Habits(ZoneInfo("UTC"), 86_400))
+
+
+def test_more_tags_than_an_article_has() -> None:
+    found = understood("<b>a</b> " * 60_000)
+    assert found.notes == ("body-cut",)
+    assert found.content.startswith("<b>a</b> <b>a</b>")
