@@ -37,14 +37,19 @@ class Site(NamedTuple):
     url: str = key(REQUIRED, "where out/ is published; absolute", check="folder")
     description: str = key("", "one sentence for the index page")
     author: str = key("", "who stands as the author where an article names none; default: title")
-    email: str = key("", "the author's address; without it, feeds carry only the name")
+    email: str = key(
+        "", "the author's address; without it, feeds carry only the name",
+        check="email",
+    )  # fmt: skip
     language: str = key(
         "en", "of the feeds, and of articles that don't say (BCP 47)", check="language"
     )
     timezone: str = key("UTC", "of dates in articles that name no zone", check="zone")
     authority: str = key(
-        "", "the domain in the ids of entries (RFC 4151); default: the host of url. Never change it"
-    )
+        "",
+        "the domain in the ids of entries (RFC 4151); default: the host of url. Never change it",
+        check="authority",
+    )  # fmt: skip
     since: str = key(
         "2026", "a year or day on which the domain was yours; part of the ids. Never change it",
         check="since",
@@ -102,7 +107,7 @@ class Content(NamedTuple):
     remove: tuple[str, ...] = key(
         (".jp-relatedposts", ".sharedaddy", ".sd-sharing", "#jp-post-flair", ".wpcnt",
          ".entry-meta", ".post-tags", ".entry-footer", ".likes-widget-placeholder"),
-        "CSS selectors of elements to remove",
+        "CSS selectors of elements to remove", check="selectors",
     )  # fmt: skip
     summary: int = key(300, "a summary has at most so many characters", least=40)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
+# RFC 4151 §2.1: a domain, or an e-mail address at one
+_AUTHORITY = re.compile(r"(?:[\w.-]+@)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z", re.ASCII)
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")
 
 
 class Key(NamedTuple):
@@ -135,7 +138,13 @@ def _strings(value: object) -> tuple[str, ...]:
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{value!r} must be a whole number")
-    return value
+    return _bounded(value)
+
+
+def _bounded(number: int) -> int:
+    if abs(number) >= 2**53:  # beyond it, neither JSON nor SQLite holds it
+        raise ValueError("it is too much")
+    return number
 
 
 def _boolean(value: object) -> bool:
@@ -149,7 +158,7 @@ def _quantity(units: dict[str, int], example: str) -> Callable[[object], int]:
         found = _QUANTITY.match(str(value).strip()) if not isinstance(value, bool) else None
         if not found or found[2] not in units:
             raise ValueError(f"{value!r} must be a number with a unit, such as {example}")
-        return int(float(found[1]) * units[found[2]])
+        return _bounded(int(float(found[1]) * units[found[2]]))
 
     return read
 
@@ -265,6 +274,28 @@ def _slug(value: str) -> None:
         raise ValueError(f"{value!r} may hold letters, digits, '-', '_' and '.'")
 
 
+def _authority(value: str) -> None:
+    if value and not _AUTHORITY.match(value):
+        raise ValueError(f"{value!r} must be a domain of yours, such as example.org")
+
+
+def _email(value: str) -> None:
+    if value and not _EMAIL.match(value):
+        raise ValueError(f"{value!r} must be an address, such as me@example.org")
+
+
+def _selectors(values: tuple[str, ...]) -> None:
+    from soupsieve import SelectorSyntaxError  # 20 ms: only where any is given
+    from soupsieve import compile as selector
+
+    for value in values:
+        try:
+            selector(value)
+        except SelectorSyntaxError as error:
+            said = str(error).partition("\n")[0].rstrip(":")
+            raise ValueError(f"{value!r} is no CSS selector: {said}") from None
+
+
 def _encoding(value: str) -> None:
     try:
         "".encode(value or "utf-8")
@@ -282,6 +313,9 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "patterns": _patterns,
     "slug": _slug,
     "encoding": _encoding,
+    "authority": _authority,
+    "email": _email,
+    "selectors": _selectors,
 }
 
 

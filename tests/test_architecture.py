@@ -41,6 +41,7 @@ DOORS = {
     "tomllib": {"config"},
     "dateutil": {"dates"},
     "bs4": {"article", "elements"},
+    "soupsieve": {"schema"},
     "markdown_it": {"article"},
     "feedgen": {"formats.xml"},
     "lxml": {"formats.xml", "formats.opml"},
