@@ -65,6 +65,13 @@ def parser() -> argparse.ArgumentParser:
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")
 
+    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
+    daemon.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
+    )
+
+    verb("status", "tell what the daemon does, and when it does the next")
+
     config = verb("config", "check or show the configuration")
     config.add_argument("action", choices=("check", "show"))
     config.add_argument(

@@ -127,6 +127,42 @@ class Images(NamedTuple):
     )
 
 
+class Schedule(NamedTuple):
+    """When `feeds daemon` builds; `feeds generate` builds at once."""
+
+    every: int = key(
+        15 * 60, "build so often, and ask again for pictures", least=10, reads="seconds"
+    )
+    cron: str = key(
+        "", "build at these times instead, in the site's time zone, such as 5 * * * *", check="cron"
+    )
+    jitter: int = key(
+        0, "shift each time by up to so much, so that many hosts don't build at once",
+        reads="seconds",
+    )  # fmt: skip
+    watch: str = key(
+        "auto", "learn of changes from the system's events, or look; auto: as the disk allows",
+        choices=("auto", "events", "look"),
+    )  # fmt: skip
+    settle: int = key(
+        200, "wait until the files were quiet for so long", reads="milliseconds", least=10
+    )
+    rescan: int = key(
+        5 * 60, "look through all seeds so often, whatever events tell", least=1, reads="seconds"
+    )
+    look: int = key(5, "where there are no events, look so often", least=1, reads="seconds")
+    address: str = key(
+        "", "where the daemon tells of its health and metrics, such as 127.0.0.1:9464",
+        check="address",
+    )  # fmt: skip
+
+
+class Websub(NamedTuple):
+    """Which hubs are told of new bytes (https://www.w3.org/TR/websub/)."""
+
+    hubs: tuple[str, ...] = key((), "addresses of hubs", check="urls")
+
+
 class Source(NamedTuple):
     """What is known of the articles in one first-level folder."""
 
@@ -175,6 +211,8 @@ class Config(NamedTuple):
     dates: Dates
     content: Content
     images: Images
+    schedule: Schedule
+    websub: Websub
     sources: tuple[Source, ...]
     feeds: tuple[FeedTable, ...]
 
@@ -225,6 +263,8 @@ TABLES: dict[str, type[Any]] = {
     "dates": Dates,
     "content": Content,
     "images": Images,
+    "schedule": Schedule,
+    "websub": Websub,
     "source": Source,  # [[source]]
     "feed": FeedTable,  # [[feed]]
 }
@@ -289,9 +329,10 @@ def _settled(config: Config) -> Config:
     home = os.path.dirname(config.path)
     paths = Paths(*(os.path.normpath(os.path.join(home, path)) for path in config.paths))
     url = urls.normal(config.site.url)
+    hubs = tuple(dict.fromkeys(urls.normal(hub) for hub in config.websub.hubs))
     authority = config.site.authority or url.split("/")[2].partition(":")[0]
     site = config.site._replace(url=url if url.endswith("/") else f"{url}/", authority=authority)
-    return config._replace(paths=paths, site=site)
+    return config._replace(paths=paths, site=site, websub=Websub(hubs))
 
 
 def _judge(config: Config, reader: Reader) -> None:

@@ -36,20 +36,21 @@ def renew(
     catalogue: Catalogue,
     ledger: Ledger,
     found: Found,
+    pictures: str,
+    hurry: Callable[[], bool],
     progress: Progress,
     *,
-    measuring: bool,
     everything: bool,
 ) -> Report:
     """Make and publish the feeds that `found` may have changed, or `everything`.
 
-    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right
-    or can't be written.
+    `pictures` and `hurry` are as in `cycle.build`.  Raises PublishError when a document is not
+    right or can't be written.
     """
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, now, progress, measuring=measuring)
+    edition = editing.edit(chosen, config, catalogue, now, pictures, hurry, progress)
     fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
@@ -65,7 +66,9 @@ def renew(
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
     others = set(_names(before, kept)) - bodies.keys()
     publisher.sweep(config.paths.out)
-    outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
+    outcome = publisher.publish(
+        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing")
+    )
     ledger.record(outcome.published, kept)
 
     report = told(found, catalogue, now)._replace(
@@ -77,13 +80,14 @@ def renew(
         deleted=outcome.deleted,
         measured=edition.measured.fresh,
         unmeasured=edition.measured.failed,
+        unasked=edition.measured.unasked,
     )
-    pictures = edition.measured.due
+    again = edition.measured.due
     if chosen is every:
         catalogue.forget_articles(edition.rows)
-    elif (earlier := catalogue.note("pictures")) and (pictures is None or int(earlier) < pictures):
-        pictures = int(earlier)
-    catalogue.keep("pictures", str(pictures or ""))
+    elif (earlier := catalogue.note("pictures")) and (again is None or int(earlier) < again):
+        again = int(earlier)
+    catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
 
@@ -99,6 +103,7 @@ def told(found: Found, catalogue: Catalogue, now: int) -> Report:
         held=tuple(p for p in problems if CODES[p.code].held),
         repaired=tuple(p for p in problems if not CODES[p.code].held),
         waiting=waiting,
+        unsettled=found.unsettled,
         due=utc(due) if due is not None else None,
     )
 

@@ -89,14 +89,14 @@ class _FeedParts(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     def extend_atom(self, root: Element) -> Element:
         # feedgen's Atom elements are in no namespace while it builds them: xmlns is an attribute.
         _stylesheet(root)
-        _self(root, "link", self.feed, "atom")
+        _links(root, "link", self.feed, "atom")
         return root
 
     def extend_rss(self, root: Element) -> Element:
         _stylesheet(root)
         channel = root[0]
         channel.set(LANG, self.feed.language)
-        _self(channel, f"{ATOM}link", self.feed, "rss")
+        _links(channel, f"{ATOM}link", self.feed, "rss")
         return root
 
 
@@ -174,7 +174,9 @@ def _stylesheet(root: Element) -> None:
     root.addprevious(style)
 
 
-def _self(parent: Element, tag: str, feed: Feed, form: str) -> None:
-    """The address of this very document (RFC 4287 §4.2.7.2)."""
+def _links(parent: Element, tag: str, feed: Feed, form: str) -> None:
+    """The address of this very document (RFC 4287 §4.2.7.2), and of its hubs (WebSub §4)."""
     link = etree.SubElement(parent, tag, rel="self", type=FILES[form][1])
     link.set("href", address(feed, form))
+    for hub in feed.hubs:
+        etree.SubElement(parent, tag, rel="hub", href=hub)
