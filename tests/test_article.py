@@ -150,3 +150,11 @@ def test_a_browser_reads_what_was_written(body: str) -> None:
         elif name not in {"br", "hr", "wbr", "img"}:
             open_elements.append(name)
     assert open_elements == []
+
+
+def test_frames_in_a_row_are_told_apart() -> None:
+    frames = "".join(f'<iframe src="https://example.com/{name}"></iframe>' for name in "ab")
+    assert parse(f"<p>See: {frames}</p>").content == (
+        '<p>See: <a href="https://example.com/a">example.com</a><br />'
+        '<a href="https://example.com/b">example.com</a></p>'
+    )
