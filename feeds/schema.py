@@ -401,7 +401,22 @@ def keys(kind: type[Any], table: object) -> Iterator[str]:
     for name in kind._fields:
         value = getattr(table, name)
         if value is not None:
-            yield f"{name} = {toml(value)}\n"
+            yield f"{name} = {written(kind._field_defaults[name], value)}\n"
+
+
+_SHOWN = {  # the units a quantity is written in, the largest that it is a multiple of
+    "seconds": {"d": 86_400, "h": 3600, "m": 60, "s": 1},
+    "milliseconds": {"s": 1000, "ms": 1},
+    "bytes": {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024, "B": 1},
+}
+
+
+def written(known: Key, value: Any) -> str:
+    """The value of a key as TOML, with its unit where it has one."""
+    for unit, size in _SHOWN.get(known.reads, {}).items():
+        if value % size == 0 and (value or size == 1):
+            return toml(f"{value // size}{' ' if known.reads == 'bytes' else ''}{unit}")
+    return toml(value)
 
 
 def toml(value: object) -> str:
@@ -434,5 +449,5 @@ def documented(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
     """Every key of a table: its name, its default as TOML ("" for a required one), its meaning."""
     for name, known in kind._field_defaults.items():
         default = known.default
-        written = "" if default is REQUIRED else "{ }" if default is None else toml(default)
-        yield name, written, known.meaning
+        shown = "" if default is REQUIRED else "{ }" if default is None else written(known, default)
+        yield name, shown, known.meaning

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -169,6 +170,13 @@ def test_effective_is_read_back_as_the_same() -> None:
     found = load(text)
     again = config.parse(config.effective(found), found.path)
     assert again == found
+
+
+def test_quantities_are_written_with_their_units() -> None:
+    text = config.template("T", "https://x.example/", "en", "UTC", "2026")
+    assert re.search(r'^# max_size = "5 MiB"', text, re.MULTILINE)
+    assert re.search(r'^# refresh = "30d"', text, re.MULTILINE)
+    assert 'timeout = "10s"' in config.effective(load(BASIC))
 
 
 def test_the_template_documents_every_key_and_is_right() -> None:
