@@ -2,7 +2,7 @@
 
 Everything in here can be had again from the seeds and the pictures' servers.  So there are no
 migrations: a catalogue of another version, of another reading of the configuration, or one that is
-damaged, is emptied.  One of two doors to sqlite3; the other is the ledger.
+damaged, is emptied.  A door to sqlite3, as the ledger is.
 
 The rows of one folder stand together: a heading's row number is its folder's number times 2**32
 plus a count, so that no second index is needed to find them.

@@ -143,5 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; what was published stays whole")
         return 130
+    except Exception as error:  # noqa: BLE001  Python's own exit code would be that of "problems"
+        from traceback import format_exc
+
+        console.error(f"a mistake in feeds itself, please report it: {error!r}\n{format_exc()}")
+        return REFUSED
     finally:
         console.done()

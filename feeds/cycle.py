@@ -13,9 +13,8 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from feeds import lock, publisher, workers
+from feeds import lock, publisher, state, workers
 from feeds.catalogue import Catalogue
-from feeds.ledger import Ledger
 from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError
 from feeds.survey import habits, rules_of, survey
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from feeds.config import Config
+    from feeds.ledger import Ledger
     from feeds.model import Hint
     from feeds.survey import Found
 
@@ -75,13 +75,13 @@ def build(
     except OSError as error:
         raise StateError(f"{config.paths.state}: {error.strerror}") from None
     with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
-        catalogue = Catalogue(
-            os.path.join(config.paths.state, "catalogue.sqlite"), *_recipes(config)
+        return state.attended(
+            config.paths.state,
+            _recipes(config),
+            lambda catalogue, ledger: _build(
+                config, now, catalogue, ledger, pictures, hint, hurry, progress
+            ),
         )
-        with closing(catalogue):
-            ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"))
-            with closing(ledger):
-                return _build(config, now, catalogue, ledger, pictures, hint, hurry, progress)
 
 
 def _build(

@@ -136,7 +136,8 @@ _HAN = re.compile(
     r"(?: ?(上午|下午|凌晨|早上|中午|晚上|午前|午後)? ?(\d\d?) ?[:：时時點点]"
     r" ?(\d\d)? ?分?(?:[:：]? ?(\d\d) ?秒?)?)?\Z"
 )
-_AFTERNOON = {"下午", "晚上", "午後"}
+_MORNING = {"上午", "凌晨", "早上"}  # 上午12:30 is half past midnight
+_AFTERNOON = {"下午", "中午", "晚上", "午後"}
 
 
 def _rfc(text: str, zone: tzinfo) -> Instant | None:
@@ -166,8 +167,10 @@ def _han(text: str, zone: tzinfo) -> Instant | None:
     if not found:
         return None
     year, month, day, half, hour, minute, second = found.groups()
-    if hour is not None and half in _AFTERNOON and int(hour) < 12:
+    if hour is not None and half in _AFTERNOON and int(hour) < (4 if half == "中午" else 12):
         hour = str(int(hour) + 12)
+    elif hour == "12" and half in _MORNING:
+        hour = "0"
     return _instant(year, month, day, hour, minute, second, None, zone)
 
 

@@ -296,6 +296,8 @@ class Writer:
         elif parts.netloc == "player.vimeo.com":
             address = f"https://vimeo.com{parts.path.removeprefix('/video')}"
         label = escape(line(attribute(tag, "title")) or urlsplit(address).netloc, quote=False)
+        if self._out and self._out[-1].endswith("</a>"):  # two frames in a row, or a link and one
+            self._break()
         self._out.append(label if self._links else f'<a href="{escape(address)}">{label}</a>')
         self._seen()
 

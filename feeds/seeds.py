@@ -182,9 +182,10 @@ def picture(root: str, path: str, rules: Rules) -> Stamp | None:
         return None
     home = os.path.realpath(root)
     try:
+        path.encode()  # a name that is no text could not be told to a reader
         whole = os.path.realpath(os.path.join(home, path), strict=True)
         status = os.stat(whole)
-    except (OSError, ValueError):  # ValueError: a NUL in it
+    except (OSError, ValueError):  # ValueError: a NUL in it, or bytes that are no text
         return None
     inside = whole.startswith(f"{home}{os.sep}") and (
         rules.follow_links or whole == os.path.normpath(os.path.join(home, path))

@@ -13,6 +13,8 @@ import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from feeds.model import FeedsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -37,7 +39,7 @@ def spread(
     """Every result of `work` for every task, in no particular order.
 
     With one process, or one task, nothing is forked.  What `work` raises is raised here; when a
-    child dies without a word, ChildProcessError is.
+    child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
@@ -111,7 +113,10 @@ def _gather(children: dict[int, int]) -> Iterator[Any]:
                     selector.unregister(reading)
                     del buffers[reading]
                     if not done:
-                        raise ChildProcessError("a worker process died; is there enough memory?")
+                        raise FeedsError(
+                            "a worker process died, so nothing was published; is there enough"
+                            " memory?"
+                        )
 
 
 def _messages(buffer: bytearray) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from conftest import NOW, Site, dated, seed
 
+from feeds import cli
+
 VERBS = ("init", "generate", "check", "show", "config", "completion")
 
 
@@ -259,3 +261,17 @@ def test_waiting_for_another_build_is_told(site: Site) -> None:
         assert f"waiting for another build (process {holder.pid})" in run.stderr
         assert "another build is at work here" in run.stderr
         holder.kill()
+
+
+def test_a_mistake_of_ours_is_not_taken_for_problems(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slip(*arguments: object, **options: object) -> None:
+        raise KeyError("slip")
+
+    monkeypatch.setattr("feeds.cycle.build", slip)
+    monkeypatch.chdir(site.root)
+    assert cli.main(["generate"]) == 3
+    assert (
+        "a mistake in feeds itself, please report it: KeyError('slip')" in capsys.readouterr().err
+    )
