@@ -44,6 +44,16 @@ _SCHEMA = """
 """
 
 
+# What the questions of each build are answered from at once.  To keep these up costs a first build
+# more than it saves; a process that builds over and over wins.
+_INDEXES = """
+    CREATE INDEX IF NOT EXISTS by_date ON headings (published, updated);
+    CREATE INDEX IF NOT EXISTS by_ident ON headings (ident);
+    CREATE INDEX IF NOT EXISTS by_twin ON headings (twin) WHERE twin IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS by_note ON headings (notes) WHERE notes <> '';
+"""
+
+
 # One heading as it is kept, without its folder: name, published, updated, ident (identity.short of
 # its key), twin, title, link, notes with spaces between.  A bare tuple, as every seed has one.
 Row = tuple[bytes, int, int, int, "int | None", str, str, str]
@@ -127,6 +137,11 @@ class Catalogue:
         """Keep everything done so far, and go on."""
         self._db.execute("COMMIT")
         self._db.execute("BEGIN")
+
+    def index(self) -> None:
+        """Get ready to be asked often."""
+        for statement in _INDEXES.split(";"):
+            self._db.execute(statement)
 
     # -- notes
 

@@ -94,6 +94,8 @@ def _build(
     hurry: Callable[[], bool],
     progress: Progress,
 ) -> Report:
+    if hint:
+        catalogue.index()
     found = _survey(config, now, catalogue, progress, hint)
     if not config.images.measure:
         pictures = "none"
