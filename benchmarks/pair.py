@@ -28,6 +28,7 @@ class Site(Protocol):
     atom: str
     rss: str
     command: tuple[str, ...]
+    daemon: tuple[str, ...]  # keeps the feeds right by itself
 
     def forget(self) -> None:
         """Remove all that earlier builds left behind."""
@@ -86,6 +87,11 @@ class Pair:
             self._contender(side, edit.make, partial(edit.check, side.site))
             for side, edit in zip(self._sides, edits, strict=True)
         ]
+
+    def kept(self) -> list[tuple[Side, Edit]]:
+        """Each side with an article that stands in the feeds, to be edited while it watches."""
+        second = corpus.Press().article(1).path
+        return [(side, Edit(os.path.join(side.articles, second))) for side in self._sides]
 
     def _contender(
         self, side: Side, before: Callable[[], None] = nothing, check: Callable[[], None] = nothing

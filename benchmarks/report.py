@@ -64,6 +64,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
+def percent(share: float) -> str:
+    """Hundredths of one core."""
+    return f"{share:.2f} %"
+
+
 def times(ratio: float) -> str:
     """A ratio."""
     return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.1f}x"

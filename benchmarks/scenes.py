@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import producer
 import proof
+from keeping import kept
 from pair import FLOOR, Pair, make
-from report import INFORMATION, Goal, Row, duration, megabytes, spread, times
+from report import INFORMATION, Goal, Row, duration, megabytes, percent, spread, times
 from timing import Contender, Series, VoidError, alternate, environment, peak
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from timing import Result
 
+SETTLE, IDLE = 0.2, 20.0  # seconds: the default of settle; how long an idle daemon is looked at
 STARTS = 15  # pairs for what takes milliseconds
 SOURCES, SEEDS, BODY = 7, 2_000, 20_000  # of the corpus for one feed for each source
 
@@ -132,6 +134,31 @@ def edited(bench: Bench, pair: Pair) -> None:
         bench.tell(pair.name, "one changed", (took, ""), ours, duration)
 
 
+def noticed(bench: Bench, pair: Pair) -> None:
+    """An edit that a daemon notices by itself, and what the daemon costs while nothing happens."""
+    found: dict[str, Series] = {}
+    rest: dict[str, tuple[float, int]] = {}
+    for side, edit in pair.kept():
+        side.site.forget()
+        with kept(side.site.daemon, side.site.atom, bench.env) as keeper:
+            runs = 2 * bench.pairs(pair.count)
+            found[side.name] = Series(tuple(keeper.noticed(edit.make) for _ in range(runs)))
+            rest[side.name] = keeper.idle(IDLE)
+            edit.check(side.site)
+    ours = found["feeds"]
+    took = spread(ours, duration)
+    tell = partial(bench.tell, pair.name)
+    above = Series(tuple(value - SETTLE for value in ours.values))
+    settled = "settling takes 200 ms of it"
+    tell("noticed, above the settling", (took, settled), above, duration, Goal.most(0.15))
+    if hugo := found.get("Hugo"):
+        sides = (took, f"Hugo {spread(hugo, duration)}")
+        tell("noticed", sides, hugo.over(ours), times)
+    (share, written), theirs = rest["feeds"], rest.get("Hugo")
+    sides = (f"writes {written} bytes", f"Hugo {percent(theirs[0] * 100)}" if theirs else "")
+    tell("idle", sides, Series((share * 100,)), percent, Goal.most(0.5))
+
+
 def beside_hugo(bench: Bench) -> None:
     """One feed of everything, of each size: cold, with nothing changed, and with one change."""
     for count in bench.sizes:
@@ -148,6 +175,7 @@ def beside_hugo(bench: Bench) -> None:
             ("cold", first),
             ("nothing changed", again),
             ("one changed", edited),
+            ("noticed", noticed),
         ):
             with bench.section(name, measured):
                 part(bench, pair)
