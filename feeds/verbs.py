@@ -122,6 +122,51 @@ def init(given: Namespace, console: Console) -> int:
     return WELL
 
 
+def serve(given: Namespace, console: Console) -> int:
+    """Give the feeds out over HTTP, until told to stop."""
+    from feeds import config, server
+
+    settings = config.load(given.config)
+    served = settings.serve
+    served = served._replace(host=given.host or served.host, port=given.port or served.port)
+    console.note(
+        f"serving {os.path.relpath(settings.paths.out)} at"
+        f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
+    )
+    server.serve(settings._replace(serve=served), given.parent)
+    return WELL
+
+
+def tokens(given: Namespace, console: Console) -> int:
+    """Say who may read the private feeds."""
+    from feeds import config
+    from feeds.serving import tokens
+
+    settings = config.load(given.config)
+    path = os.path.join(settings.paths.state, "tokens.json")
+    if given.action == "list":
+        known = tokens.read(path)
+        console.result(
+            [{"name": token.name, "made": token.made} for token in known],
+            (f"{time.strftime('%Y-%m-%d', time.gmtime(t.made))}  {t.name}" for t in known),
+        )
+        return WELL
+    if not given.name:
+        console.error(f"say whose token: feeds tokens {given.action} NAME")
+        return USAGE
+    if given.action == "add":
+        secret = tokens.add(path, given.name, int(time.time()))
+        home = f"{settings.site.url}~{secret}/"
+        console.result(
+            {"name": given.name, "token": secret, "url": home},
+            (home, "This stands in front of every private feed's name. It is shown only now."),
+        )
+    else:
+        tokens.revoke(path, given.name)
+        console.result({"revoked": given.name}, (f"{given.name} can no longer read private feeds",))
+    return WELL
+
+
 def completion(given: Namespace, console: Console) -> int:
     """Print the completion script for a shell."""
     import shtab
