@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.request import Request, urlopen
 
+import corpus
+
 HOME = Path(__file__).parents[1]
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 32
-SIZE = 250_000
+SIZE = 250_000  # bytes of the document, nearly
+ENTRIES = 130
 GOALS = {"ratio": 0.75, "p99 of 304": 2.0, "MiB": 64}
 
 CONFIG = """\
@@ -32,7 +35,7 @@ title = "Benchmark"
 url = "http://127.0.0.1:{port}/"
 [[feed]]
 slug = "all"
-limit = 130
+limit = {entries}
 [publish]
 precompressed = ["gzip"]
 [serve]
@@ -56,13 +59,8 @@ def free_port() -> int:
 
 def make_site(folder: Path, port: int) -> None:
     """A site whose Atom feed has about 250 KB, of prose as it compresses."""
-    from corpus import prose  # the generator of the other benchmarks
-
-    folder.joinpath("config.toml").write_text(CONFIG.format(port=port), encoding="utf-8")
-    seeds = folder / "seeds" / "s"
-    seeds.mkdir(parents=True)
-    for n in range(130):
-        seeds.joinpath(f"{1000 + n}.md").write_text(prose(n), encoding="utf-8")
+    folder.joinpath("config.toml").write_text(CONFIG.format(port=port, entries=ENTRIES), encoding="utf-8")
+    corpus.write(ENTRIES, str(folder / "seeds"), 4, SIZE // ENTRIES - 1200, "seed")
     subprocess.run(
         [sys.executable, "-m", "feeds", "generate", "--offline", "-q"], cwd=folder, check=True
     )
@@ -110,7 +108,9 @@ def run(rounds: int = 5, seconds: int = 2) -> bool:
     """Measure and print; whether the goals are met."""
     for program in ("nginx", "wrk", "taskset"):
         if shutil.which(program) is None:
-            raise SystemExit(f"{program} is missing; on Debian: apt install nginx-light wrk util-linux")
+            raise SystemExit(
+                f"{program} is missing; on Debian: apt install nginx-light wrk util-linux"
+            )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)

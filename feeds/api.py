@@ -19,7 +19,7 @@ def generate(config: Config, now: datetime, *, offline: bool = False) -> Report:
     `now` is aware; articles dated after it wait.  With `offline`, no picture is asked for.  Raises
     a FeedsError when nothing can be published: what was published before stays.
     """
-    return cycle.build(config, int(now.timestamp()), offline=offline)
+    return cycle.build(config, int(now.timestamp()), pictures="none" if offline else "all")
 
 
 def read(config: Config, path: str) -> tuple[Heading, Article]:

@@ -74,9 +74,7 @@ def parser() -> argparse.ArgumentParser:
     stats.add_argument(
         "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
     )
-    stats.add_argument(
-        "--metrics", action="store_true", help="in the text format of Prometheus"
-    )
+    stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
 
     tokens = verb("tokens", "say who may read the private feeds")
     tokens.add_argument("action", choices=("list", "add", "revoke"))

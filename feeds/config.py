@@ -122,6 +122,42 @@ class Images(NamedTuple):
     )
 
 
+class Schedule(NamedTuple):
+    """When `feeds daemon` builds; `feeds generate` builds at once."""
+
+    every: int = key(
+        15 * 60, "build so often, and ask again for pictures", least=10, reads="seconds"
+    )
+    cron: str = key(
+        "", "build at these times instead, in the site's time zone, such as 5 * * * *", check="cron"
+    )
+    jitter: int = key(
+        0, "shift each time by up to so much, so that many hosts don't build at once",
+        reads="seconds",
+    )  # fmt: skip
+    watch: str = key(
+        "auto", "learn of changes from the system's events, or look; auto: as the disk allows",
+        choices=("auto", "events", "look"),
+    )  # fmt: skip
+    settle: int = key(
+        200, "wait until the files were quiet for so long", reads="milliseconds", least=10
+    )
+    rescan: int = key(
+        5 * 60, "look through all seeds so often, whatever events tell", least=1, reads="seconds"
+    )
+    look: int = key(5, "where there are no events, look so often", least=1, reads="seconds")
+    address: str = key(
+        "", "where the daemon tells of its health and metrics, such as 127.0.0.1:9464",
+        check="address",
+    )  # fmt: skip
+
+
+class Websub(NamedTuple):
+    """Which hubs are told of new bytes (https://www.w3.org/TR/websub/)."""
+
+    hubs: tuple[str, ...] = key((), "addresses of hubs", check="urls")
+
+
 class Source(NamedTuple):
     """What is known of the articles in one first-level folder."""
 
@@ -155,6 +191,7 @@ class FeedTable(NamedTuple):
     include: tuple[Rule, ...] | None = key(
         None, "only articles for which this rule holds, or one of these", reads="rules"
     )
+    private: bool = key(False, "only for subscribers with a token, from `feeds serve`")
     exclude: tuple[Rule, ...] | None = key(
         None, "no article for which this rule holds, or one of these", reads="rules"
     )
@@ -175,15 +212,11 @@ class Serve(NamedTuple):
     host: str = key("127.0.0.1", "the address it listens on; 0.0.0.0: every one of this machine")
     port: int = key(8000, "the port", least=1)
     trusted: tuple[str, ...] = key(
-        (), "addresses of proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8",
+        (), "proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8",
         check="networks",
     )  # fmt: skip
-    log: str = key(
-        "access.log", 'the access log, in the state folder; "-": stdout; "": none'
-    )
-    log_format: str = key(
-        "combined", "of its lines", choices=("combined", "common", "json")
-    )
+    log: str = key("access.log", 'the access log, in the state folder; "-": stdout; "": none')
+    log_format: str = key("combined", "of its lines", choices=("combined", "common", "json"))
     log_size: int = key(
         32 << 20, "a larger log becomes log.1, and a new one begins", reads="bytes", least=1024
     )
@@ -201,7 +234,9 @@ class Moved(NamedTuple):
     """What lay at another address before, or is gone."""
 
     path: str = key(REQUIRED, "where it was, below url: a feed's slug, or one file")
-    to: str = key("", "where it is now: another path, or an absolute address; not set: gone for good")
+    to: str = key(
+        "", "where it is now: another path, or an absolute address; not set: gone for good"
+    )
     status: int = key(301, "301, which every reader follows, or 308", choices=(301, 308))
 
 
@@ -215,6 +250,8 @@ class Config(NamedTuple):
     dates: Dates
     content: Content
     images: Images
+    schedule: Schedule
+    websub: Websub
     sources: tuple[Source, ...]
     feeds: tuple[FeedTable, ...]
     publish: Publish
@@ -254,6 +291,7 @@ class Config(NamedTuple):
             language=table.language or (source.language if source else site.language),
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
+            private=table.private,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )
@@ -266,6 +304,8 @@ TABLES: dict[str, type[Any]] = {
     "dates": Dates,
     "content": Content,
     "images": Images,
+    "schedule": Schedule,
+    "websub": Websub,
     "source": Source,  # [[source]]
     "feed": FeedTable,  # [[feed]]
     "publish": Publish,
@@ -333,12 +373,13 @@ def _settled(config: Config) -> Config:
     home = os.path.dirname(config.path)
     paths = Paths(*(os.path.normpath(os.path.join(home, path)) for path in config.paths))
     url = urls.normal(config.site.url)
+    hubs = tuple(dict.fromkeys(urls.normal(hub) for hub in config.websub.hubs))
     authority = config.site.authority or url.split("/")[2].partition(":")[0]
     site = config.site._replace(url=url if url.endswith("/") else f"{url}/", authority=authority)
     serve = config.serve
     if serve.log not in {"", "-"}:
         serve = serve._replace(log=os.path.normpath(os.path.join(paths.state, serve.log)))
-    return config._replace(paths=paths, site=site, serve=serve)
+    return config._replace(paths=paths, site=site, websub=Websub(hubs), serve=serve)
 
 
 def _judge(config: Config, reader: Reader) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from feeds.config import Config
+    from feeds.model import Hint
     from feeds.survey import Found
 
 
@@ -30,18 +31,28 @@ class Progress(Protocol):
     """What is told how far a build has come."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` are done in this stage; a total of 0 is not known."""
+        """`done` of `total` are done in this stage; a total of 0 is not known.
+
+        What it raises ends the build there, as whole as a build that was killed.
+        """
 
 
 def silent(stage: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
+def never() -> bool:
+    """Don't hurry."""
+    return False
+
+
 def build(
     config: Config,
     now: int,
     *,
-    offline: bool = False,
+    pictures: str = "all",
+    hint: Hint | None = None,
+    hurry: Callable[[], bool] = never,
     wait: float = 60.0,
     waiting: Callable[[int], None] = lambda _: None,
     progress: Progress = silent,
@@ -54,7 +65,9 @@ def build(
     4. formats: documents, each proof-read before any is published
     5. publisher: out/ agrees with the documents
 
-    `now` is in seconds since the epoch.  Raises PublishError when the result can't be published:
+    `now` is in seconds since the epoch.  `pictures` says which are asked for: "all" that are due,
+    "new" ones that were never asked for, or "none"; once `hurry` says so, no further ones are.
+    With a `hint`, the survey trusts it.  Raises PublishError when the result can't be published:
     then what was published before stays; BusyError when another build goes on for `wait` seconds.
     """
     try:
@@ -68,7 +81,7 @@ def build(
         with closing(catalogue):
             ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"))
             with closing(ledger):
-                return _build(config, now, catalogue, ledger, progress, offline=offline)
+                return _build(config, now, catalogue, ledger, pictures, hint, hurry, progress)
 
 
 def _build(
@@ -76,17 +89,19 @@ def _build(
     now: int,
     catalogue: Catalogue,
     ledger: Ledger,
+    pictures: str,
+    hint: Hint | None,
+    hurry: Callable[[], bool],
     progress: Progress,
-    *,
-    offline: bool,
 ) -> Report:
-    found = _survey(config, now, catalogue, progress)
-    measuring = config.images.measure and not offline
+    found = _survey(config, now, catalogue, progress, hint)
+    if not config.images.measure:
+        pictures = "none"
     settings = digest(VERSION, config)
     stale = (
         catalogue.note("settings") != settings
         or _passed(catalogue.note("due"), now)
-        or (measuring and _passed(catalogue.note("pictures"), now))
+        or (pictures != "none" and _passed(catalogue.note("pictures"), now))
         or not all(
             publisher.intact(config.paths.out, name, published)
             for name, published in ledger.documents().items()
@@ -100,7 +115,7 @@ def _build(
     from feeds import renewal
 
     report = renewal.renew(
-        config, now, catalogue, ledger, found, progress, measuring=measuring, everything=stale
+        config, now, catalogue, ledger, found, pictures, hurry, progress, everything=stale
     )
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
@@ -108,12 +123,14 @@ def _build(
     return report
 
 
-def _survey(config: Config, now: int, catalogue: Catalogue, progress: Progress) -> Found:
+def _survey(
+    config: Config, now: int, catalogue: Catalogue, progress: Progress, hint: Hint | None = None
+) -> Found:
     root = config.paths.seeds
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
-            lambda done: progress("reading seeds", done, 0),
+            lambda done: progress("reading seeds", done, 0), hint,
         )  # fmt: skip
     except OSError as error:
         raise PublishError(
@@ -148,6 +165,8 @@ def _recalled(text: str, found: Found) -> Report:
             for f in said["feeds"]
         ),
         "unmeasured": tuple(said["unmeasured"]),
+        "unasked": said["unasked"],
+        "unsettled": found.unsettled,
         "due": datetime.fromisoformat(said["due"]) if said["due"] else None,
     }
     return Report(seeds=found.seeds, **lasting)

@@ -192,6 +192,8 @@ class Feed(NamedTuple):
     rights: str = ""
     icon: str = ""  # absolute URL of a square picture
     logo: str = ""  # absolute URL of a picture twice as wide as high
+    hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
+    period: int = 0  # seconds between two builds; 0: unknown
 
 
 class Document(NamedTuple):
@@ -208,6 +210,13 @@ class Published(NamedTuple):
     digest: str  # SHA-256 of its bytes
     size: int
     mtime: int  # nanoseconds
+
+
+class Hint(NamedTuple):
+    """What is known of a change in the seed folder, so that a build need not look everywhere."""
+
+    folders: frozenset[bytes]  # paths below the seed folder of those in which something happened
+    settled: int  # ns since the epoch: a file written later is still being written, and waits
 
 
 class Problem(NamedTuple):
@@ -247,6 +256,8 @@ class Report(NamedTuple):
     deleted: tuple[str, ...] = ()  # files of ours that no feed needs any more
     measured: int = 0  # pictures whose figures are new
     unmeasured: tuple[str, ...] = ()  # pictures whose figures stay unknown, and why
+    unasked: int = 0  # pictures that no build has asked for yet
+    unsettled: int = 0  # seeds left as they were, as they are being written
     due: datetime | None = None  # when the feeds change next though no seed does
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what else a person should know
@@ -288,5 +299,6 @@ class Channel(NamedTuple):
     language: str = ""
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
+    private: bool = False  # given out only to those who have a token
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

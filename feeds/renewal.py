@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import editing, formats, publisher, selection
+from feeds import codings, editing, formats, publisher, selection
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -36,54 +36,68 @@ def renew(
     catalogue: Catalogue,
     ledger: Ledger,
     found: Found,
+    pictures: str,
+    hurry: Callable[[], bool],
     progress: Progress,
     *,
-    measuring: bool,
     everything: bool,
 ) -> Report:
     """Make and publish the feeds that `found` may have changed, or `everything`.
 
-    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right
-    or can't be written.
+    `pictures` and `hurry` are as in `cycle.build`.  Raises PublishError when a document is not
+    right or can't be written.
     """
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, now, progress, measuring=measuring)
+    edition = editing.edit(chosen, config, catalogue, now, pictures, hurry, progress)
     fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    kept[SITE] = Rendering(digest(VERSION, config.site, listed))
+    private = {channel.slug for channel in every if channel.private}
+    public = [one for one in listed if one.slug not in private]
+    kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    times: dict[str, str] = {}
+    renewed: set[str] = set()
     for feed in edition.feeds:
         for path in edition.media[feed.slug]:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
         if everything or renderings.get(feed.slug) != fresh[feed.slug]:
-            bodies.update(_proofed(formats.render(feed), feed))
+            folder = f"{formats.PRIVATE}/" if feed.slug in private else ""
+            bodies.update(_proofed(formats.render(feed), feed, folder))
+            renewed.add(feed.slug)
     if everything or renderings.get(SITE) != kept[SITE]:
-        bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
-    others = set(_names(before, kept)) - bodies.keys()
+        bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
+        renewed.add(SITE)
+    for name, document, packed in _packed(bodies, config.publish.precompressed):
+        bodies[name], times[name] = packed, document
+    others = set(_names(before, kept, renewed)) - bodies.keys()
     publisher.sweep(config.paths.out)
-    outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
+    outcome = publisher.publish(
+        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
+        times,
+    )  # fmt: skip
     ledger.record(outcome.published, kept)
 
     report = told(found, catalogue, now)._replace(
         feeds=tuple(
-            one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
+            one._replace(changed=tuple(n for n in outcome.written if _slug_of(n) == one.slug))
             for one in listed
         ),
         written=outcome.written,
         deleted=outcome.deleted,
         measured=edition.measured.fresh,
         unmeasured=edition.measured.failed,
+        unasked=edition.measured.unasked,
     )
-    pictures = edition.measured.due
+    again = edition.measured.due
     if chosen is every:
         catalogue.forget_articles(edition.rows)
-    elif (earlier := catalogue.note("pictures")) and (pictures is None or int(earlier) < pictures):
-        pictures = int(earlier)
-    catalogue.keep("pictures", str(pictures or ""))
+    elif (earlier := catalogue.note("pictures")) and (again is None or int(earlier) < again):
+        again = int(earlier)
+    catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
 
@@ -99,6 +113,7 @@ def told(found: Found, catalogue: Catalogue, now: int) -> Report:
         held=tuple(p for p in problems if CODES[p.code].held),
         repaired=tuple(p for p in problems if not CODES[p.code].held),
         waiting=waiting,
+        unsettled=found.unsettled,
         due=utc(due) if due is not None else None,
     )
 
@@ -141,7 +156,7 @@ def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
     return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
 
 
-def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, bytes]]:
+def _proofed(documents: Iterable[Document], feed: Feed, folder: str) -> Iterator[tuple[str, bytes]]:
     for document in documents:
         faults = proof.read(document, feed)
         if faults:
@@ -150,14 +165,35 @@ def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, b
                 f"{document.name} was not made right, so nothing is published:\n  {said}\n"
                 "This is a mistake in feeds itself; please report it with the lines above"
             )
-        yield document.name, document.body
+        yield f"{folder}{document.name}", document.body
 
 
-def _names(before: Iterable[str], kept: Mapping[str, Rendering]) -> Iterator[str]:
-    """Which of the names of before still belong to a feed."""
+def _packed(
+    bodies: Mapping[str, bytes | Callable[[], bytes]], wanted: Iterable[str]
+) -> list[tuple[str, str, Callable[[], bytes]]]:
+    """The precompressed files of documents: name, the document's name, and what makes the bytes."""
+    return [
+        (f"{name}{codings.SUFFIXES[coding]}", name, partial(codings.CODINGS[coding], body))
+        for coding in wanted
+        for name, body in bodies.items()
+        if isinstance(body, bytes)
+    ]
+
+
+def _slug_of(name: str) -> str:
+    """The slug of the feed to which a published file belongs; `SITE` for what belongs to none."""
+    slug, slash, _ = name.removeprefix(f"{formats.PRIVATE}/").partition("/")
+    return slug if slash else SITE
+
+
+def _names(
+    before: Iterable[str], kept: Mapping[str, Rendering], renewed: Collection[str]
+) -> Iterator[str]:
+    """Which of the names of before still belong to a feed that was not made anew."""
     media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
     for name in before:
-        if name in media or name.partition("/")[0] in kept or name in formats.SITE_FILES:
+        slug = _slug_of(name)
+        if name in media or (slug in kept and slug not in renewed):
             yield name
 
 

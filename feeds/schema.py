@@ -46,6 +46,7 @@ def made(kind: type[Any], **given: Any) -> Any:
 
 Place = tuple[str | int, ...]
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_SHORT = {"": 1, "ms": 1, "s": 1000}
 _SIZES = {"": 1, "B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GiB": 1024**3}
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)\Z")
 
@@ -109,7 +110,9 @@ def _value(known: Key, value: object) -> object:
     read = _READERS[known.reads or type(default).__name__](value)
     for one in (read if isinstance(read, tuple) else (read,)) if known.choices else ():
         if one not in known.choices:
-            raise ValueError(f"{one!r} is none of {', '.join(str(one) for one in known.choices if one)}")
+            raise ValueError(
+                f"{one!r} is none of {', '.join(str(one) for one in known.choices if one)}"
+            )
     if known.choices and read == () != known.default:
         raise ValueError(f"at least one of {', '.join(map(str, known.choices))}")
     if known.least is not None and read < known.least:
@@ -200,6 +203,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bool": _boolean,
     "tuple": _strings,
     "seconds": _quantity(_UNITS, '"90s", "15m", "6h" or "30d"'),
+    "milliseconds": _quantity(_SHORT, '"200ms" or "1.5s"'),
     "bytes": _quantity(_SIZES, '"500 KiB" or "5 MiB"'),
     "rules": _rules,
 }
@@ -284,9 +288,30 @@ def _encoding(value: str) -> None:
         raise ValueError(f"{value!r} is no encoding that Python knows") from None
 
 
+def _urls(values: tuple[str, ...]) -> None:
+    for value in values:
+        _url(value)
+
+
+def _cron(value: str) -> None:
+    if value:
+        from feeds import cron
+
+        cron.parse(value)
+
+
+def _address(value: str) -> None:
+    host, colon, port = value.rpartition(":")
+    if value and not (host and colon and port.isdecimal() and int(port) < 65_536):
+        raise ValueError(f"{value!r} must be a host and a port, such as 127.0.0.1:9464")
+
+
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "folder": _folder,
     "url": _url,
+    "urls": _urls,
+    "address": _address,
+    "cron": _cron,
     "language": _language,
     "zone": _zone,
     "since": _since,

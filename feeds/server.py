@@ -61,7 +61,9 @@ class Server:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise FeedsError(f"{self.address}: the server ended at once; its reason stands above")
+                raise FeedsError(
+                    f"{self.address}: the server ended at once; its reason stands above"
+                )
             if answers(self._config.serve.host, self._config.serve.port):
                 return
             time.sleep(0.05)
@@ -147,15 +149,9 @@ def load(path: str, parent: int) -> Application:
     for name in set(os.environ) - set(_MASTER):
         del os.environ[name]
     settings = config.load(path)
-    made = Application(settings, period(settings))
+    made = Application(settings, cadence.between_builds(settings.schedule))
     Finalize(None, made.log.flush, exitpriority=1)
     return made
-
-
-def period(config: Config) -> int:
-    """Seconds between two builds."""
-    schedule: Any = getattr(config, "schedule", None)
-    return cadence.period(schedule.every, schedule.cron) if schedule else cadence.DEFAULT
 
 
 def _try(host: str, port: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
-from feeds.model import ConfigError, SeedError
+from feeds.model import ConfigError, FeedsError, SeedError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,7 +28,7 @@ def generate(given: Namespace, console: Console) -> int:
     built = cycle.build(
         settings,
         int(time.time()),
-        offline=given.offline,
+        pictures="none" if given.offline else "all",
         wait=given.wait,
         waiting=lambda holder: console.note(f"waiting for another build (process {holder}) to end"),
         progress=console.progress,
@@ -135,6 +136,41 @@ def serve(given: Namespace, console: Console) -> int:
     )
     server.serve(settings._replace(serve=served), given.parent)
     return WELL
+
+
+def stats(given: Namespace, console: Console) -> int:
+    """Tell from an access log who reads the feeds, and how."""
+    from feeds import config
+    from feeds.serving import access, stats
+
+    settings = config.load(given.config)
+    logs = given.logs or [
+        path for path in (f"{settings.serve.log}.1", settings.serve.log) if os.path.exists(path)
+    ]
+    if not logs:
+        console.error(
+            f"{settings.serve.log or 'log in [serve] is off'}: there is no access log yet;"
+            " `feeds serve` writes one, or name another server's"
+        )
+        return USAGE
+    use = stats.gather(access.read(_lines(logs)))
+    if given.metrics:
+        print(stats.metrics(use), end="")
+    else:
+        console.result(use, stats.lines(use))
+    return WELL
+
+
+def _lines(paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from sys.stdin
+            continue
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                yield from file
+        except OSError as error:
+            raise FeedsError(f"{path}: {error.strerror}") from None
 
 
 def tokens(given: Namespace, console: Console) -> int:

@@ -261,6 +261,17 @@ def test_an_entry_without_an_address_leads_to_its_place_on_the_page() -> None:
     assert b"And the <b>rest</b>." in bodies["index.html"]
 
 
+def test_hubs_stand_beside_the_one_self_link() -> None:
+    hubs = ("https://hub.example.com/", "https://other.example.net/push")
+    bodies = rendered(FEED._replace(hubs=hubs))
+    for name, parent in (("atom.xml", "."), ("rss.xml", "channel")):
+        links = ET.fromstring(bodies[name]).find(parent).findall(f"{ATOM}link")
+        assert [link.get("href") for link in links if link.get("rel") == "hub"] == [*hubs]
+        assert sum(link.get("rel") == "self" for link in links) == 1
+    told = json.loads(bodies["feed.json"])["hubs"]
+    assert told == [{"type": "WebSub", "url": hub} for hub in hubs]
+
+
 def test_an_empty_feed_is_valid_too() -> None:
     bodies = rendered(feed())
     assert ET.fromstring(bodies["atom.xml"]).findtext(f"{ATOM}updated") == WHEN.isoformat()

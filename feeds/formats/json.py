@@ -28,6 +28,7 @@ def feed(feed: Feed) -> bytes:
         "favicon": feed.icon,
         "authors": [{"name": feed.author}],
         "language": feed.language,
+        "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
         "items": [_item(entry, feed) for entry in feed.entries],
     }
     return (json.dumps(_present(document), ensure_ascii=False, indent=1) + "\n").encode()

@@ -16,6 +16,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree  # before feedgen, whose own modules rely on it
 
+from feeds import cadence
 from feeds.formats import FILES, HOME, SOFTWARE, VERSION, address
 from feeds.formats.links import page_of
 
@@ -28,6 +29,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 MEDIA = "{http://search.yahoo.com/mrss/}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 _MARKUP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
+SY = "{http://purl.org/rss/1.0/modules/syndication/}"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -89,14 +91,16 @@ class _FeedParts(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     def extend_atom(self, root: Element) -> Element:
         # feedgen's Atom elements are in no namespace while it builds them: xmlns is an attribute.
         _stylesheet(root)
-        _self(root, "link", self.feed, "atom")
+        _links(root, "link", self.feed, "atom")
         return root
 
     def extend_rss(self, root: Element) -> Element:
         _stylesheet(root)
         channel = root[0]
         channel.set(LANG, self.feed.language)
-        _self(channel, f"{ATOM}link", self.feed, "rss")
+        if self.feed.period:
+            _updates(channel, self.feed.period)
+        _links(channel, f"{ATOM}link", self.feed, "rss")
         return root
 
 
@@ -169,12 +173,23 @@ def _content(element: Element, enclosure: Enclosure, *, described: bool) -> None
         etree.SubElement(part, f"{MEDIA}description", type="plain").text = enclosure.title
 
 
+def _updates(channel: Element, period: int) -> None:
+    """How often it is worth asking, in the two ways that readers know."""
+    name, times = cadence.update_period(period)
+    names = {"sy": SY[1:-1]}
+    etree.SubElement(channel, "ttl").text = str(max(1, period // 60))
+    etree.SubElement(channel, f"{SY}updatePeriod", nsmap=names).text = name
+    etree.SubElement(channel, f"{SY}updateFrequency", nsmap=names).text = str(times)
+
+
 def _stylesheet(root: Element) -> None:
     style = etree.ProcessingInstruction("xml-stylesheet", 'type="text/css" href="../style.css"')
     root.addprevious(style)
 
 
-def _self(parent: Element, tag: str, feed: Feed, form: str) -> None:
-    """The address of this very document (RFC 4287 §4.2.7.2)."""
+def _links(parent: Element, tag: str, feed: Feed, form: str) -> None:
+    """The address of this very document (RFC 4287 §4.2.7.2), and of its hubs (WebSub §4)."""
     link = etree.SubElement(parent, tag, rel="self", type=FILES[form][1])
     link.set("href", address(feed, form))
+    for hub in feed.hubs:
+        etree.SubElement(parent, tag, rel="hub", href=hub)

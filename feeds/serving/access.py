@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"/(?:~|%7[eE])[^/?#\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
 _LINE = re.compile(
     r'(?P<client>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)"'
-    r' (?P<status>\d{3}) (?P<sent>\d+|-)'
+    r" (?P<status>\d{3}) (?P<sent>\d+|-)"
     r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?'
 )
 _MONTHS = {
@@ -78,7 +78,9 @@ def written(hit: Hit, form: str) -> str:
 
 def _fit(text: str) -> str:
     """The text as it may stand between quotes, as nginx writes it."""
-    return _UNFIT.sub(lambda f: "".join(f"\\x{b:02X}" for b in f[0].encode("utf-8", "replace")), text)
+    return _UNFIT.sub(
+        lambda f: "".join(f"\\x{b:02X}" for b in f[0].encode("utf-8", "replace")), text
+    )
 
 
 def read(lines: Iterable[str]) -> Iterator[Hit | None]:

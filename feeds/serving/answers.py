@@ -43,6 +43,8 @@ class Answer(NamedTuple):
     headers: Headers
     body: bytes = b""
     streamed: Resource | None = None  # its file is the body
+    first: int = 0  # byte of the file with which the body begins
+    length: int = 0  # of a body that is streamed
     whole: int = 0  # bytes that the whole document has, without a coding
     lasting: bool = True  # the same request gets the same answer, as long as the file is the same
 
@@ -206,9 +208,7 @@ def _unmodified(headers: Mapping[str, str], form: _Form) -> bool:
     return instant is not None and form.resource.modified <= instant <= form.now
 
 
-def _difference(
-    headers: Mapping[str, str], held: tuple[str, ...], form: _Form
-) -> Answer | None:
+def _difference(headers: Mapping[str, str], held: tuple[str, ...], form: _Form) -> Answer | None:
     """The entries that are new since a version that the client has (RFC 3229 §10.4.1)."""
     resource = form.resource
     if not delta.asked(headers.get("a-im")) or resource.body is None:
@@ -257,9 +257,10 @@ def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
     else:
         body = resource.bytes_in(form.coding)
         length = len(body)
-        if not form.coding:
-            headers = (*headers, ("Accept-Ranges", "bytes"))
-    if ranged is not None and resource.body is not None:
+    if not form.coding:
+        headers = (*headers, ("Accept-Ranges", "bytes"))
+    streamed = resource if resource.body is None else None
+    if ranged is not None:
         try:
             found = conditions.span(ranged, length)
         except ValueError:
@@ -269,9 +270,11 @@ def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
         if found is not None:
             first, last = found
             stated = ("Content-Range", f"bytes {first}-{last}/{length}")
+            size = last - first + 1
             return Answer(
-                206, (*headers, stated), body[first : last + 1], whole=length, lasting=False
-            )
+                206, (*headers, stated, ("Content-Length", str(size))), body[first : last + 1],
+                streamed, first, size, whole=resource.size, lasting=False,
+            )  # fmt: skip
     sized = (*headers, ("Content-Length", str(length)))
     if method == "HEAD":
         return Answer(200, sized, whole=resource.size, lasting=form.settled)
@@ -279,7 +282,8 @@ def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
         200,
         sized,
         body,
-        resource if resource.body is None else None,
+        streamed,
+        length=length,
         whole=resource.size,
         lasting=form.settled and resource.body is not None,
     )

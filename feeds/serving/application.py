@@ -101,14 +101,12 @@ class Application:
         method, *stated = key
         assert method is not None
         headers = {
-            name: value
-            for name, value in zip(_NAMES, stated, strict=True)
-            if value is not None
+            name: value for name, value in zip(_NAMES, stated, strict=True) if value is not None
         }
         answer = routes.respond(method, headers, target, int(time.time()))
-        if target.resource is not None and answer.lasting:
-            if sum(len(part) for part in key if part) < _LONG:
-                target.resource.remember(key, answer)
+        short = sum(len(part) for part in key if part) < _LONG
+        if target.resource is not None and answer.lasting and short:
+            target.resource.remember(key, answer)
         return answer
 
     def _subscriber(self, secret: str) -> str:
@@ -145,16 +143,20 @@ class Application:
             self._streams.release()
             again = answers.plain(503, "The file is being replaced.", (("Retry-After", "1"),))
             return again, [again.body]
-        return answer, _Stream(file, self._streams.release)
+        return answer, _Stream(file, answer.first, answer.length, self._streams.release)
 
     def _note(self, environ: Environ, subscriber: str, answer: Answer) -> None:
         get = environ.get
-        path, query, method = environ["PATH_INFO"], environ["QUERY_STRING"], environ["REQUEST_METHOD"]
+        path, query, method = (
+            environ["PATH_INFO"],
+            environ["QUERY_STRING"],
+            environ["REQUEST_METHOD"],
+        )
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
         if query:
             path = f"{path}?{query}"
-        length = len(answer.body) if answer.streamed is None else answer.streamed.size
+        length = len(answer.body) if answer.streamed is None else answer.length
         self.log.add(access.Hit(
             int(time.time()),
             self._client(environ),
@@ -195,8 +197,8 @@ class Application:
 
 def _refused(environ: Environ) -> Answer | None:
     """The answer to a request that breaks the rules of HTTP, or is too long."""
-    host = environ.get("HTTP_HOST")
-    if host is None:
+    host = environ.get("HTTP_HOST", "")
+    if not host:
         if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             return answers.plain(400, "A request names its host.")
     elif "," in host:
@@ -209,12 +211,15 @@ def _refused(environ: Environ) -> Answer | None:
 class _Stream:
     """The blocks of a file, which is closed when they are sent or no longer wanted."""
 
-    def __init__(self, file: int, done: Callable[[], object]) -> None:
+    def __init__(self, file: int, first: int, length: int, done: Callable[[], object]) -> None:
         self._file = open(file, "rb")  # noqa: SIM115
+        self._file.seek(first)
+        self._left = length
         self._done = done
 
     def __iter__(self) -> Iterator[bytes]:
-        while block := self._file.read(_BLOCK):
+        while block := self._file.read(min(_BLOCK, self._left)):
+            self._left -= len(block)
             yield block
 
     def close(self) -> None:

@@ -83,9 +83,7 @@ def _mark(entry: bytes) -> str:
     return blake2b(entry, digest_size=_SIZE).hexdigest()
 
 
-def remembered(
-    history: tuple[Version, ...], version: Version, most: int
-) -> tuple[Version, ...]:
+def remembered(history: tuple[Version, ...], version: Version, most: int) -> tuple[Version, ...]:
     """The history with this version as its newest, and at most `most` of them."""
     others = [one for one in history if one.tag != version.tag]
     return (*others, version)[-most:] if most else ()
@@ -103,7 +101,9 @@ def recall(folder: str, name: str) -> tuple[Version, ...]:
     try:
         with open(_path(folder, name), encoding="ascii") as file:
             return tuple(
-                Version(tag, tuple(packed[n : n + 2 * _SIZE] for n in range(0, len(packed), 2 * _SIZE)))
+                Version(
+                    tag, tuple(packed[n : n + 2 * _SIZE] for n in range(0, len(packed), 2 * _SIZE))
+                )
                 for tag, packed in json.load(file)
             )
     except (OSError, ValueError, TypeError):

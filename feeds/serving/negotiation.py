@@ -18,7 +18,8 @@ FEEDS = (
     "application/rdf+xml",
 )
 _ITEM = re.compile(r"\s*([^\s,;]+)\s*((?:;[^,]*)?)(?:,|\Z)")
-_QUALITY = re.compile(r";\s*q\s*=\s*([\d.]+)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:0(?:\.\d*)?|1(?:\.0*)?|\.\d+)\Z")
+_QUALITY = re.compile(r";\s*q\s*=\s*([^;\s]*)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
@@ -28,10 +29,7 @@ def weights(header: str) -> dict[str, float]:
     for name, parameters in _ITEM.findall(header):
         quality = 1.0
         if stated := _QUALITY.search(parameters):
-            try:
-                quality = min(1.0, float(stated[1]))
-            except ValueError:
-                quality = 0.0
+            quality = float(stated[1]) if _NUMBER.match(stated[1]) else 0.0
         found[name.lower()] = quality
     return found
 
@@ -49,7 +47,9 @@ def codings(header: str | None) -> tuple[str, ...]:
     others = given.get("*")
 
     def quality(name: str) -> float:
-        return given.get(name, given.get("x-gzip", others or 0.0) if name == "gzip" else others or 0.0)
+        return given.get(
+            name, given.get("x-gzip", others or 0.0) if name == "gzip" else others or 0.0
+        )
 
     plain = given.get("identity", 1.0 if others is None else others)
     stated = given.get("identity", 0.0)  # else any coding that is welcome goes before it
@@ -93,10 +93,7 @@ def refused(header: str | None, media_types: tuple[str, ...]) -> bool:
         return False
     given = weights(header)
     return all(
-        any(
-            given.get(name) == 0
-            for name in (kind, f"{kind.partition('/')[0]}/*", "*/*")
-        )
+        any(given.get(name) == 0 for name in (kind, f"{kind.partition('/')[0]}/*", "*/*"))
         and quality(header, kind) == 0
         for kind in media_types
     )

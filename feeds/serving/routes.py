@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from feeds.formats import PRIVATE
 from feeds.serving import answers
 from feeds.serving.answers import Answer, plain
 from feeds.urls import escaped
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from feeds.config import Moved
     from feeds.serving.site import Resource, Site
-
-PRIVATE = ".private"  # the folder below out/ that holds private feeds
 
 
 class Target(NamedTuple):

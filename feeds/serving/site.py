@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from feeds import cadence, codings
+from feeds.formats import PRIVATE
 from feeds.serving import delta, documents
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Resource:
         size: int,
         about: documents.About,
         *,
-        fresh: int = cadence.DEFAULT,
+        fresh: int = 900,
         history: tuple[delta.Version, ...] = (),
         private: bool = False,
         path: str = "",
@@ -96,7 +97,7 @@ class Rules(NamedTuple):
 
     out: str
     state: str  # folder of the histories; "" keeps none
-    period: int = cadence.DEFAULT  # seconds between two builds
+    period: int = 900  # seconds between two builds
     memory: int = 32 << 20  # bytes that files may take in memory
     versions: int = 30  # of a document that are remembered for deltas
     url: str = ""  # where out/ is published, with "/" at its end
@@ -140,7 +141,8 @@ class Site:
         return os.path.isdir(path) and not os.path.islink(path)
 
     def _looked_at(self, name: str, token: str, now: float) -> Resource | None:
-        if not plain(name):
+        # A folder of private feeds is looked into for those with a token, and for no one else.
+        if not plain(name.removeprefix(f"{PRIVATE}/") if token else name):
             return None
         key = (name, token)
         held = self._held.get(key)
@@ -288,5 +290,5 @@ def _addressed(body: bytes, url: str, name: str, token: str) -> bytes:
     """The document with the token in the addresses of its own feed."""
     from feeds.urls import escaped
 
-    folder = escaped(name.partition("/")[0])
+    folder = escaped(name.removeprefix(f"{PRIVATE}/").partition("/")[0])
     return body.replace(f"{url}{folder}/".encode(), f"{url}~{token}/{folder}/".encode())
