@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -64,11 +65,8 @@ def written(hit: Hit, form: str) -> str:
         told = hit._asdict()
         told["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(hit.time))
         return json.dumps(told, ensure_ascii=False)
-    when = time.gmtime(hit.time)
-    month = list(_MONTHS)[when.tm_mon - 1]
     line = (
-        f"{hit.client} - {_fit(hit.user) or '-'}"
-        f" [{when.tm_mday:02}/{month}/{when.tm_year}:{time.strftime('%H:%M:%S', when)} +0000]"
+        f"{hit.client} - {_fit(hit.user) or '-'} [{_stamp(hit.time)}]"
         f' "{hit.method} {_fit(hit.path)} {hit.protocol}" {hit.status} {hit.sent}'
     )
     if form == "common":
@@ -76,8 +74,18 @@ def written(hit: Hit, form: str) -> str:
     return f'{line} "{_fit(hit.referer) or "-"}" "{_fit(hit.agent) or "-"}"'
 
 
+@lru_cache(maxsize=8)
+def _stamp(instant: int) -> str:
+    """An instant as the common format has it."""
+    when = time.gmtime(instant)
+    month = list(_MONTHS)[when.tm_mon - 1]
+    return f"{when.tm_mday:02}/{month}/{when.tm_year}:{time.strftime('%H:%M:%S', when)} +0000"
+
+
 def _fit(text: str) -> str:
     """The text as it may stand between quotes, as nginx writes it."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     return _UNFIT.sub(
         lambda f: "".join(f"\\x{b:02X}" for b in f[0].encode("utf-8", "replace")), text
     )

@@ -165,7 +165,7 @@ class Application:
             answer.status,
             0 if method == "HEAD" else length,
             get("HTTP_USER_AGENT", ""),
-            access.masked(get("HTTP_REFERER", "")),
+            access.masked(referer) if (referer := get("HTTP_REFERER", "")) else "",
             environ["SERVER_PROTOCOL"],
             subscriber,
             answer.whole,
