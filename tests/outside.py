@@ -174,10 +174,10 @@ def running(name: str, command: list[str], port: int, folder: Path) -> Iterator[
             process.wait()
 
 
-def feeds_server(folder: Path, *options: str) -> contextlib.AbstractContextManager[Running]:
+def feeds_server(folder: Path, port: int = 0) -> contextlib.AbstractContextManager[Running]:
     """`feeds serve` for the site in the folder."""
-    port = free_port()
-    command = [sys.executable, "-m", "feeds", "serve", "--port", str(port), *options]
+    port = port or free_port()
+    command = [sys.executable, "-m", "feeds", "serve", "--port", str(port)]
     return running("feeds", command, port, folder)
 
 

@@ -138,7 +138,7 @@ def test_a_reader_that_asks_is_sent_what_is_new(site: Site) -> None:
             if name != "feed.json":
                 assert not parsed.bozo
                 assert [entry.title for entry in parsed.entries] == ["Article 5"]
-            packed = ask(server, path, tag, **{"Accept-Encoding": "gzip"})
+            packed = ask(server, path, tag, **{"Accept-Encoding": "gzip", "User-Agent": "Another/1"})
             assert packed.status == 226
             assert gzip.decompress(packed.body) == got.body
             # Those who don't ask, or ask for something else, see nothing of it.
@@ -164,6 +164,20 @@ def test_an_edited_entry_is_sent_again_and_one_that_left_is_not_told_of(site: Si
         got = ask(server, "/all/atom.xml", before["etag"])
         assert got.status == 226
         assert [entry.title for entry in feedparser.parse(got.body).entries] == ["Edited"]
+
+
+def test_who_can_do_nothing_with_a_delta_misses_nothing(site: Site) -> None:
+    publish(site, 5)
+    with feeds_server(site.root) as server:
+        tag = ask(server, "/all/atom.xml")["etag"]
+        publish(site, 6)
+        eventually(lambda: server.ask("/all/atom.xml", if_none_match=tag).status == 200)
+        # Who comes back with the tag of before has made nothing of the answer.
+        assert [ask(server, "/all/atom.xml", tag).status for _ in range(3)] == [226, 200, 200]
+        assert ask(server, "/all/atom.xml", tag, **{"User-Agent": "Another/1"}).status == 226
+        # The library asks on behalf of programs that know nothing of it.
+        agent = {"User-Agent": "feedparser/6.0.11 +https://github.com/kurtmckee/feedparser/"}
+        assert ask(server, "/all/atom.xml", tag, **agent).status == 200
 
 
 def test_the_history_survives_a_restart(site: Site) -> None:

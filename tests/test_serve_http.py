@@ -438,8 +438,24 @@ def test_a_replaced_file_is_seen_at_once(site: Site) -> None:
         assert took < 5
 
 
+def test_the_date_moves_on_with_every_version(site: Site) -> None:
+    """A file that is put back with its old time is new to those who go by dates, as curl does."""
+    site.write("s/1.md", seed())
+    site.build()
+    path = site.root / "out/all/atom.xml"
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    with feeds_server(site.root) as server:
+        before = server.ask("/all/atom.xml")["last-modified"]
+        path.write_bytes(path.read_bytes() + b"<!--2-->")
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+        eventually(lambda: server.ask("/all/atom.xml").body.endswith(b"<!--2-->"))
+        after = server.ask("/all/atom.xml", if_modified_since=before)
+        assert after.status == 200
+        assert parsedate_to_datetime(after["last-modified"]) > parsedate_to_datetime(before)
+
+
 def test_a_second_of_the_same_time_is_told_apart_by_date_too(site: Site) -> None:
-    """Two versions within one second: the first states an earlier time, so the second is fetched."""
+    """Two versions within one second: neither states a date before the second is over."""
     site.write("s/1.md", seed())
     site.build()
     path = site.root / "out/all/atom.xml"
@@ -449,5 +465,8 @@ def test_a_second_of_the_same_time_is_told_apart_by_date_too(site: Site) -> None
         path.write_bytes(path.read_bytes() + b"<!--1-->")
         eventually(lambda: server.ask("/all/atom.xml").body.endswith(b"<!--1-->"), 5, 0.01)
         first = server.ask("/all/atom.xml")
+        made_up = first["date"]
         path.write_bytes(path.read_bytes() + b"<!--2-->")
-        eventually(lambda: server.ask("/all/atom.xml", if_modified_since=first["last-modified"]).body.endswith(b"<!--2-->"), 5)
+        eventually(lambda: server.ask("/all/atom.xml", if_modified_since=made_up).body.endswith(b"<!--2-->"), 5)
+        assert not first["last-modified"]
+        eventually(lambda: server.ask("/all/atom.xml")["last-modified"] > made_up, 5)

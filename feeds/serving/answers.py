@@ -116,9 +116,9 @@ class _Form:
         self.coding = self.codings[0] if self.codings else ""
         self.base = resource.digest + (".xml" if browser else "")
         self.tag = self.base + _MARKS[self.coding]
-        # Within the second of a file's time another version may come with the same time.
-        self.settled = now > resource.modified
-        self.modified = resource.modified if self.settled else resource.modified - 1
+        # Within the second in which a file was made, another version may come with the same date.
+        # No date is stated until then: curl drops a body whose date is that of the one before.
+        self.settled = now >= resource.modified
 
     def known(self, held: tuple[str, ...]) -> str | None:
         """The tag among `held` under which the client has what it asks for."""
@@ -140,9 +140,15 @@ class _Form:
         if self.varies:
             found.append(("Vary", self.varies.removesuffix(", ")))
         if modified:
-            moment = datetime.fromtimestamp(self.modified, UTC)
-            found.append(("Last-Modified", conditions.http_date(moment)))
+            found.extend(self.dated())
         return (*found, *_COMMON)
+
+    def dated(self) -> Headers:
+        """Last-Modified, once it tells this version from all others."""
+        if not self.settled:
+            return ()
+        moment = datetime.fromtimestamp(self.resource.modified, UTC)
+        return (("Last-Modified", conditions.http_date(moment)),)
 
     def content(self) -> Headers:
         """The headers that belong to the body."""
@@ -222,7 +228,6 @@ def _difference(headers: Mapping[str, str], held: tuple[str, ...], form: _Form) 
         return None
     if form.coding:
         body = codings.CODINGS[form.coding](body)
-    moment = datetime.fromtimestamp(form.modified, UTC)
     return Answer(
         226,
         (
@@ -230,7 +235,7 @@ def _difference(headers: Mapping[str, str], held: tuple[str, ...], form: _Form) 
             ("ETag", f'"{form.tag}"'),
             ("Cache-Control", "no-store, im"),
             ("Vary", f"A-IM, If-None-Match, {form.varies}".removesuffix(", ")),
-            ("Last-Modified", conditions.http_date(moment)),
+            *form.dated(),
             *_COMMON,
             *form.content(),
         ),

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import threading
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,10 +33,15 @@ _NAMES = (
     "if-none-match", "accept-encoding", "accept", "if-modified-since", "a-im", "range", "if-range",
     "if-match", "if-unmodified-since",
 )  # fmt: skip
+_A_IM = _NAMES.index("a-im")
 _KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
 _LONG = 1024  # characters of headers beyond which an answer is not kept
 _STREAMS = 6  # large files that are sent at once
 _BLOCK = 1 << 16
+# A library that asks for deltas on behalf of programs that may know nothing of them: rss2email takes
+# a 226 for a failure.  A program that names itself is taken at its word.
+_DEAF = ("feedparser/",)
+_OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _PATHS = 4096  # paths whose files are known
 
 
@@ -62,6 +68,7 @@ class Application:
         self._tokens_path = os.path.join(state, "tokens.json")
         self._tokens: tuple[tokens.Token, ...] = ()
         self._tokens_looked = float("-inf")
+        self._offered: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
         self._names: dict[str, str] = {}  # what lies at a path that was asked for
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
@@ -71,10 +78,16 @@ class Application:
         target = self._target(raw) if answer is None else routes.Target()
         resource = target.resource
         key = (method, *map(environ.get, _KEYS))
+        if "HTTP_A_IM" in environ and not self._takes_deltas(environ):
+            key = (*key[: _A_IM + 1], None, *key[_A_IM + 2 :])
         if answer is None and resource is not None:
             answer = resource.memo.get(key)
         if answer is None:
             answer = self._answer(key, target)
+        if answer.status == 226:
+            self._offered[_offer(environ)] = None
+            if len(self._offered) > _OFFERED:
+                self._offered.popitem(last=False)
         if self._limited and answer.status == 200 and resource is not None and resource.about.feed:
             answer = self._patience(answer, environ, target.name)
         body: Iterable[bytes] = [answer.body]
@@ -84,6 +97,15 @@ class Application:
             self._note(environ, target.subscriber, answer)
         start(str(answer.status), list(answer.headers))
         return body
+
+    def _takes_deltas(self, environ: Environ) -> bool:
+        """Whether a client that asks for deltas should be sent one.
+
+        Who comes back with the tag of before has not taken the one that was sent, and must not be
+        kept from what is new.
+        """
+        agent = environ.get("HTTP_USER_AGENT", "")
+        return not agent.startswith(_DEAF) and _offer(environ) not in self._offered
 
     def _target(self, raw: str) -> routes.Target:
         known = self._names.get(raw)
@@ -193,6 +215,14 @@ class Application:
         except ValueError:
             return False
         return any(given in network for network in self._trusted)
+
+
+def _offer(environ: Environ) -> tuple[str | None, ...]:
+    """Who asks for the difference between what and now."""
+    return tuple(
+        environ.get(name)
+        for name in ("PATH_INFO", "HTTP_IF_NONE_MATCH", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_USER_AGENT")
+    )
 
 
 def _refused(environ: Environ) -> Answer | None:

@@ -56,7 +56,7 @@ class Resource:
         self.name = name
         self.body = body  # None: too large for memory, it is read from `path`
         self.digest = digest  # of its bytes
-        self.modified = modified  # of its content, in seconds since the epoch
+        self.modified = modified  # the first whole second at which it was so, since the epoch
         self.size = size
         self.about = about
         self.fresh = fresh  # seconds for which it may be taken for current
@@ -179,7 +179,7 @@ class Site:
         path = os.path.join(self.rules.out, name)
         with open(file, "rb") as stream:
             status, body, digest = _whole(stream, self._kept(name))
-        stamp, modified = _stamp(status), int(status.st_mtime)
+        stamp, modified = _stamp(status), -(-status.st_mtime_ns // 10**9)
         if body is None:
             about = documents.about(name, b"")
             return Resource(
@@ -190,6 +190,10 @@ class Site:
             body = _addressed(body, self.rules.url, name, token)
             digest = blake2b(body, digest_size=_DIGEST).hexdigest()
         about = documents.about(name, body)
+        earlier = self._held.get((name, token))
+        if earlier and earlier.resource.digest != digest:
+            # A client that goes by dates must see that it is another, whatever the file's time says.
+            modified = max(modified, earlier.resource.modified + 1)
         return Resource(
             name,
             body,
