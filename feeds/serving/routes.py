@@ -78,6 +78,9 @@ def _elsewhere(name: str, site: Site, moved: tuple[Moved, ...]) -> Answer | None
             to = f"{to.rstrip('/')}/{escaped(rest)}"
         where = (("Location", answers.escaped_url(to)),)
         return plain(one.status, f"It has moved to {to}", where, fresh=86_400)
+    if bare == "favicon.ico":
+        # Browsers and readers ask for it of themselves; that there is none is no mistake.
+        return Answer(204, (("Cache-Control", "public, max-age=86400"),))
     if site.is_folder(name):
         last = escaped(name.rpartition("/")[2])
         return plain(301, "It is a folder.", (("Location", f"{last}/"),), fresh=86_400)
