@@ -59,7 +59,9 @@ def free_port() -> int:
 
 def make_site(folder: Path, port: int) -> None:
     """A site whose Atom feed has about 250 KB, of prose as it compresses."""
-    folder.joinpath("config.toml").write_text(CONFIG.format(port=port, entries=ENTRIES), encoding="utf-8")
+    folder.joinpath("config.toml").write_text(
+        CONFIG.format(port=port, entries=ENTRIES), encoding="utf-8"
+    )
     corpus.write(ENTRIES, str(folder / "seeds"), 4, SIZE // ENTRIES - 1200, "seed")
     subprocess.run(
         [sys.executable, "-m", "feeds", "generate", "--offline", "-q"], cwd=folder, check=True

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument("--timezone", default="UTC", help="of dates that name no zone")
 
     generate = verb("generate", "bring the feeds up to date, once")
-    generate.add_argument("--offline", action="store_true", help="don't ask for pictures")
+    generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
         "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
     )
@@ -79,6 +79,13 @@ def parser() -> argparse.ArgumentParser:
     tokens = verb("tokens", "say who may read the private feeds")
     tokens.add_argument("action", choices=("list", "add", "revoke"))
     tokens.add_argument("name", nargs="?", default="", help="of the subscriber")
+
+    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
+    daemon.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
+    )
+
+    verb("status", "tell what the daemon does, and when it does the next")
 
     config = verb("config", "check or show the configuration")
     config.add_argument("action", choices=("check", "show"))
@@ -151,5 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; what was published stays whole")
         return 130
+    except Exception as error:  # noqa: BLE001  Python's own exit code would be that of "problems"
+        from traceback import format_exc
+
+        console.error(f"a mistake in feeds itself, please report it: {error!r}\n{format_exc()}")
+        return REFUSED
     finally:
         console.done()

@@ -13,16 +13,16 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from feeds import lock, publisher, workers
+from feeds import lock, publisher, state, workers
 from feeds.catalogue import Catalogue
-from feeds.ledger import Ledger
-from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError, digest
+from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError
 from feeds.survey import habits, rules_of, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from feeds.config import Config
+    from feeds.ledger import Ledger
     from feeds.model import Hint
     from feeds.survey import Found
 
@@ -75,13 +75,13 @@ def build(
     except OSError as error:
         raise StateError(f"{config.paths.state}: {error.strerror}") from None
     with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
-        catalogue = Catalogue(
-            os.path.join(config.paths.state, "catalogue.sqlite"), *_recipes(config)
+        return state.attended(
+            config.paths.state,
+            _recipes(config),
+            lambda catalogue, ledger: _build(
+                config, now, catalogue, ledger, pictures, hint, hurry, progress
+            ),
         )
-        with closing(catalogue):
-            ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"))
-            with closing(ledger):
-                return _build(config, now, catalogue, ledger, pictures, hint, hurry, progress)
 
 
 def _build(
@@ -94,10 +94,12 @@ def _build(
     hurry: Callable[[], bool],
     progress: Progress,
 ) -> Report:
+    if hint:
+        catalogue.index()
     found = _survey(config, now, catalogue, progress, hint)
     if not config.images.measure:
         pictures = "none"
-    settings = digest(VERSION, config)
+    settings = repr((VERSION, config))
     stale = (
         catalogue.note("settings") != settings
         or _passed(catalogue.note("due"), now)
@@ -140,8 +142,8 @@ def _survey(
 
 def _recipes(config: Config) -> tuple[str, str]:
     """What decides how headings are read, and how articles are."""
-    headings = digest(VERSION, config.seeds, config.dates, config.sources, config.site.timezone)
-    return headings, digest(headings, config.content, config.images.unwrap, config.site.url)
+    headings = repr((VERSION, config.seeds, config.dates, config.sources, config.site.timezone))
+    return headings, repr((headings, config.content, config.images.unwrap, config.site.url))
 
 
 def _passed(instant: str, now: int) -> bool:

@@ -1,7 +1,7 @@
 """What must not be forgotten: which files in the output folder are ours, and how they came to be.
 
 Unlike the catalogue it can't be made again from the seeds, so every transaction is on the disk
-before the next step.  One of two doors to sqlite3; the other is the catalogue.
+before the next step.  A door to sqlite3, as the catalogue is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class Ledger:
                     " PRAGMA user_version = 1; COMMIT;"
                 )
         except sqlite3.DatabaseError as error:
-            raise StateError(f"{path}: {error}") from None
+            raise StateError(
+                f"{path}: {error}; put back a copy of it, or move it away: then files of feeds"
+                " that are gone stay in out"
+            ) from None
 
     def close(self) -> None:
         """Close it."""

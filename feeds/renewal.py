@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import codings, editing, formats, publisher, selection
+from feeds import codings, editing, formats, publisher, selection, workers
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -18,15 +18,16 @@ from feeds.model import VERSION, ConfigError, Listed, PublishError, Report, dige
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from feeds.catalogue import Catalogue
     from feeds.config import Config
     from feeds.cycle import Progress
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Feed, Heading
+    from feeds.model import Channel, Feed, Heading
     from feeds.survey import Found
 
+_FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
@@ -60,20 +61,18 @@ def renew(
 
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
-    renewed: set[str] = set()
-    for feed in edition.feeds:
-        for path in edition.media[feed.slug]:
+    for paths in edition.media.values():
+        for path in paths:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
-        if everything or renderings.get(feed.slug) != fresh[feed.slug]:
-            folder = f"{formats.PRIVATE}/" if feed.slug in private else ""
-            bodies.update(_proofed(formats.render(feed), feed, folder))
-            renewed.add(feed.slug)
+    stale = [f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]]
+    for name, body in _rendered(stale):
+        bodies[_placed(name, private)] = body
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
-        renewed.add(SITE)
     for name, document, packed in _packed(bodies, config.publish.precompressed):
         bodies[name], times[name] = packed, document
-    others = set(_names(before, kept, renewed)) - bodies.keys()
+    ours = set(_names(every, kept, private, config.publish.precompressed))
+    others = [name for name in before if name in ours and name not in bodies]
     publisher.sweep(config.paths.out)
     outcome = publisher.publish(
         config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
@@ -156,8 +155,17 @@ def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
     return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
 
 
-def _proofed(documents: Iterable[Document], feed: Feed, folder: str) -> Iterator[tuple[str, bytes]]:
-    for document in documents:
+def _rendered(stale: Sequence[Feed]) -> list[tuple[str, bytes]]:
+    """The documents of the feeds by name, sorted, each proof-read."""
+    if not stale:
+        return []
+    import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
+
+    return sorted(workers.spread(_proofed, stale, workers.cores() if len(stale) > _FEW else 1))
+
+
+def _proofed(feed: Feed) -> Iterator[tuple[str, bytes]]:
+    for document in formats.render(feed):
         faults = proof.read(document, feed)
         if faults:
             said = "\n  ".join(faults)
@@ -165,7 +173,12 @@ def _proofed(documents: Iterable[Document], feed: Feed, folder: str) -> Iterator
                 f"{document.name} was not made right, so nothing is published:\n  {said}\n"
                 "This is a mistake in feeds itself; please report it with the lines above"
             )
-        yield f"{folder}{document.name}", document.body
+        yield document.name, document.body
+
+
+def _placed(name: str, private: Collection[str]) -> str:
+    """Where a feed's document of this name is published, below the output folder."""
+    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
 
 
 def _packed(
@@ -187,14 +200,18 @@ def _slug_of(name: str) -> str:
 
 
 def _names(
-    before: Iterable[str], kept: Mapping[str, Rendering], renewed: Collection[str]
+    every: Iterable[Channel],
+    kept: Mapping[str, Rendering],
+    private: Collection[str],
+    packed: Sequence[str],
 ) -> Iterator[str]:
-    """Which of the names of before still belong to a feed that was not made anew."""
-    media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
-    for name in before:
-        slug = _slug_of(name)
-        if name in media or (slug in kept and slug not in renewed):
-            yield name
+    """The names of all that is published."""
+    for rendering in kept.values():
+        yield from map(editing.media_name, rendering.media)
+    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
+    for name in (*documents, *formats.SITE_FILES):
+        yield name
+        yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
 
 
 def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:

@@ -48,7 +48,7 @@ class Server:
     def start(self, patience: float = 10.0) -> None:
         """Start it, and return once it answers.
 
-        Raises FeedsError when the address is taken, or it does not answer within `patience` seconds.
+        Raises FeedsError when the address is taken, or no answer comes within `patience` seconds.
         """
         _try(self._config.serve.host, self._config.serve.port)
         self._process = subprocess.Popen(  # noqa: S603

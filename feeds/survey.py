@@ -233,6 +233,8 @@ def _compared(
                 listing[name] = _AGAIN
             else:
                 problems.append((name, error.code, error.detail, error.line))
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
+            problems.append((name, "failed", repr(error), 0))
         if abs(clock.now - stamp[0]) < _TICK:
             listing[name] = _AGAIN
     lost = tuple(name for name in gone if is_seed(name))

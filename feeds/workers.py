@@ -7,10 +7,13 @@ threads of its own: a forked child has none of them, but may have a lock that on
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from feeds.model import FeedsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +39,7 @@ def spread(
     """Every result of `work` for every task, in no particular order.
 
     With one process, or one task, nothing is forked.  What `work` raises is raised here; when a
-    child dies without a word, ChildProcessError is.
+    child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
@@ -64,6 +67,7 @@ def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writ
     """The child's whole life; it must never return into the parent's code."""
     status = 1
     try:
+        gc.freeze()  # what the parent made is not looked through, so its pages stay shared
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
@@ -109,7 +113,10 @@ def _gather(children: dict[int, int]) -> Iterator[Any]:
                     selector.unregister(reading)
                     del buffers[reading]
                     if not done:
-                        raise ChildProcessError("a worker process died; is there enough memory?")
+                        raise FeedsError(
+                            "a worker process died, so nothing was published; is there enough"
+                            " memory?"
+                        )
 
 
 def _messages(buffer: bytearray) -> Iterator[tuple[str, Any]]:

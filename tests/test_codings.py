@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from feeds import codings
 
-UNPACK = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstandard.ZstdDecompressor().decompress}
+UNPACK = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": zstandard.ZstdDecompressor().decompress,
+}
 ALL = '[publish]\nprecompressed = ["gzip", "br", "zstd"]\n'
 
 
@@ -35,14 +39,21 @@ def test_what_is_worth_it() -> None:
 def publish(site: Site, count: int, table: str = ALL, feed: str = "") -> None:
     site.configure(f"{table}{feed}")
     for n in range(count):
-        site.write(f"s/{1000 + n}.md", seed(f"Article {n}", f"https://n.example.com/{n}", **dated(1_700_000_000 + n)))
+        site.write(
+            f"s/{1000 + n}.md",
+            seed(f"Article {n}", f"https://n.example.com/{n}", **dated(1_700_000_000 + n)),
+        )
     site.build()
 
 
 def test_every_document_has_its_twins(site: Site) -> None:
     publish(site, 3)
     out = site.root / "out"
-    documents = [path for path in out.rglob("*") if path.is_file() and path.suffix not in codings.SUFFIXES.values()]
+    documents = [
+        path
+        for path in out.rglob("*")
+        if path.is_file() and path.suffix not in codings.SUFFIXES.values()
+    ]
     assert len(documents) == 7
     for path in documents:
         for coding, suffix in codings.SUFFIXES.items():
@@ -77,12 +88,21 @@ def test_twins_go_with_their_document_or_when_they_are_not_wanted(site: Site) ->
     assert not any("rss.xml" in name or "feed.json" in name for name in names)
     assert "all/atom.xml.gz" in names
     publish(site, 2, '[publish]\nprecompressed = ["gzip"]\n')
-    assert {name.rpartition(".")[2] for name in site.bytes()} == {"xml", "json", "html", "css", "opml", "gz"}
+    assert {name.rpartition(".")[2] for name in site.bytes()} == {
+        "xml",
+        "json",
+        "html",
+        "css",
+        "opml",
+        "gz",
+    }
     publish(site, 2, "")
     assert len(site.bytes()) == 7
 
 
-def test_an_incremental_build_makes_the_same_twins(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_incremental_build_makes_the_same_twins(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     publish(site, 2)
     publish(site, 5)
     assert site.bytes() == fresh(site, tmp_path_factory)

@@ -33,6 +33,13 @@ def article(number: int, **changes: object) -> str:
     return seed(**(parts | changes))
 
 
+def test_formats_that_a_feed_no_longer_has_are_removed(site: Site) -> None:
+    site.write("s/1.md", seed())
+    site.build()
+    site.configure('[[feed]]\nslug = "all"\nformats = ["atom"]\n')
+    assert sorted(site.build().deleted) == ["all/feed.json", "all/rss.xml"]
+
+
 def test_seeds_become_feeds(site: Site) -> None:
     for number in range(60):
         site.write(f"s/{number}.md", article(number))
@@ -275,6 +282,34 @@ def test_a_damaged_catalogue_is_made_anew(site: Site, damage: bytes) -> None:
     before = site.published()
     (site.root / ".feeds/catalogue.sqlite").write_bytes(damage)
     assert site.build().read == 1
+    assert site.published() == before
+
+
+def test_a_catalogue_damaged_within_is_made_anew(site: Site) -> None:
+    for number in range(40):
+        site.write(f"{number}.md", seed(link=f"https://example.com/{number}"))
+    site.build()
+    before = site.published()
+    path = site.root / ".feeds" / "catalogue.sqlite"
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    site.build()
+    assert site.published() == before
+
+
+def test_a_ledger_damaged_within_says_what_to_do(site: Site) -> None:
+    site.write("1.md", seed())
+    site.build()
+    before = site.published()
+    path = site.root / ".feeds" / "ledger.sqlite"
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    with pytest.raises(StateError, match="move it away"):
+        site.build()
+    path.unlink()
+    site.build()
     assert site.published() == before
 
 

@@ -45,7 +45,20 @@ def test_a_log_of_nginx_is_understood() -> None:
 
 
 def test_what_is_written_can_be_read() -> None:
-    hit = access.Hit(1_700_000_000, "::1", "GET", '/~tok"en/é/atom.xml?a=b c', 226, 7, 'A "b"\\ \n é', "http://x/~tok/", "HTTP/1.1", "ann", 900, conditional=True)
+    hit = access.Hit(
+        1_700_000_000,
+        "::1",
+        "GET",
+        '/~tok"en/é/atom.xml?a=b c',
+        226,
+        7,
+        'A "b"\\ \n é',
+        "http://x/~tok/",
+        "HTTP/1.1",
+        "ann",
+        900,
+        conditional=True,
+    )
     hit = hit._replace(path=access.masked(hit.path), referer=access.masked(hit.referer))
     for form in access.FORMATS:
         line = access.written(hit, form)
@@ -74,8 +87,18 @@ def test_any_line_is_read(lines: list[str]) -> None:
     stats.gather(access.read(lines))
 
 
-def hits(count: int, every: int, status: int = 200, sent: int = 5000, path: str = "/a/atom.xml", **more: object) -> list[access.Hit]:
-    return [access.Hit(1000 + n * every, "192.0.2.1", "GET", path, status, sent, "Rude/1", **more) for n in range(count)]
+def hits(
+    count: int,
+    every: int,
+    status: int = 200,
+    sent: int = 5000,
+    path: str = "/a/atom.xml",
+    **more: object,
+) -> list[access.Hit]:
+    return [
+        access.Hit(1000 + n * every, "192.0.2.1", "GET", path, status, sent, "Rude/1", **more)
+        for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,12 +137,22 @@ def test_readers_and_what_they_state(agent: str, name: str, count: int | None) -
 def test_a_running_server_tells_how_it_is_read(site: Site, form: str) -> None:
     site.configure(f'[serve]\nlog_format = "{form}"\n')
     for n in range(20):
-        site.write(f"s/{1000 + n}.md", seed(f"Article {n}", f"https://n.example.com/{n}", **dated(1_700_000_000 + n)))
+        site.write(
+            f"s/{1000 + n}.md",
+            seed(f"Article {n}", f"https://n.example.com/{n}", **dated(1_700_000_000 + n)),
+        )
     site.build()
     with feeds_server(site.root) as server:
-        tag = server.ask("/all/atom.xml", accept_encoding="gzip", user_agent="Polite/3 (7 subscribers)")["etag"]
+        tag = server.ask(
+            "/all/atom.xml", accept_encoding="gzip", user_agent="Polite/3 (7 subscribers)"
+        )["etag"]
         for _ in range(3):
-            server.ask("/all/atom.xml", accept_encoding="gzip", if_none_match=tag, user_agent="Polite/3 (7 subscribers)")
+            server.ask(
+                "/all/atom.xml",
+                accept_encoding="gzip",
+                if_none_match=tag,
+                user_agent="Polite/3 (7 subscribers)",
+            )
         server.ask("/nothing", user_agent="Lost/1")
         log = site.root / ".feeds/access.log"
         eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 5)
@@ -133,7 +166,11 @@ def test_a_running_server_tells_how_it_is_read(site: Site, form: str) -> None:
 
     told = json.loads(feeds("--format", "json"))
     (every,) = [feed for feed in told["feeds"] if feed["feed"] == "all"]
-    assert (every["requests"], every["statuses"], every["subscribers"]) == (4, {"200": 1, "304": 3}, 7)
+    assert (every["requests"], every["statuses"], every["subscribers"]) == (
+        4,
+        {"200": 1, "304": 3},
+        7,
+    )
     assert every["saved"] > 3 * every["sent"] - 1
     text = feeds()
     assert "75%" in text
@@ -141,7 +178,10 @@ def test_a_running_server_tells_how_it_is_read(site: Site, form: str) -> None:
     metrics = feeds("--metrics")
     assert 'feeds_http_requests_total{feed="all",status="304"} 3.0' in metrics
     assert 'feeds_http_subscribers{aggregator="Polite",feed="all"} 7.0' in metrics
-    assert feeds(".feeds/access.log", "--format", "json") == json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    assert (
+        feeds(".feeds/access.log", "--format", "json")
+        == json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    )
 
 
 def test_nginx_tells_the_same(site: Site) -> None:
@@ -181,9 +221,13 @@ def test_a_log_that_is_large_or_moved_away_begins_anew(site: Site) -> None:
         (("127.0.0.1",), "", "127.0.0.1"), (("10.0.0.0/8",), "203.0.113.5", "127.0.0.1"), (("127.0.0.1",), "6.6.6.6,, 203.0.113.5 ,", "203.0.113.5"),
     ],
 )  # fmt: skip
-def test_a_proxy_is_believed_only_if_trusted(site: Site, trusted: tuple[str, ...], said: str, client: str) -> None:
+def test_a_proxy_is_believed_only_if_trusted(
+    site: Site, trusted: tuple[str, ...], said: str, client: str
+) -> None:
     config = site.load()
-    application = Application(config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900)
+    application = Application(
+        config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
+    )
     assert application._client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": said}) == client
 
 
@@ -192,7 +236,9 @@ def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
     log = site.root / ".feeds/access.log"
     with feeds_server(site.root) as server:
         server.ask("/", x_forwarded_for="203.0.113.5")
-        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 "))
+        eventually(
+            lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
+        )
 
 
 def test_the_limit_is_for_those_who_fetch_everything_again(site: Site) -> None:

@@ -34,15 +34,23 @@ def entries(body: bytes, name: str) -> dict[str, object]:
 def document(name: str, state: dict[int, int], title: str) -> bytes:
     """A small document with entry `n` in its version `state[n]`, in the shape of ours."""
     if name == "feed.json":
-        items = [{"id": f"tag:x,2020:{n}", "content_html": f"<p>{v} {'x' * 40}</p>"} for n, v in state.items()]
-        return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": title, "items": items}).encode()
+        items = [
+            {"id": f"tag:x,2020:{n}", "content_html": f"<p>{v} {'x' * 40}</p>"}
+            for n, v in state.items()
+        ]
+        return json.dumps(
+            {"version": "https://jsonfeed.org/version/1.1", "title": title, "items": items}
+        ).encode()
     if name == "atom.xml":
         body = "".join(
             f'<entry xml:lang="en"><id>tag:x,2020:{n}</id><content type="html">{v} &lt;entry&gt; {"x" * 40}</content></entry>\n'
             for n, v in state.items()
         )
         return f'<?xml version="1.0"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><title>{title}</title>{body}</feed>'.encode()
-    body = "".join(f"<item><guid>tag:x,2020:{n}</guid><description>{v} {'x' * 40}</description></item>\n" for n, v in state.items())
+    body = "".join(
+        f"<item><guid>tag:x,2020:{n}</guid><description>{v} {'x' * 40}</description></item>\n"
+        for n, v in state.items()
+    )
     return f'<?xml version="1.0"?>\n<rss version="2.0"><channel><title>{title}</title>{body}</channel></rss>'.encode()
 
 
@@ -55,8 +63,16 @@ HISTORIES = st.lists(
 
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=150)
-@given(history=HISTORIES, polls=st.lists(st.booleans(), min_size=8, max_size=8), kept=st.integers(1, 9), coding=st.sampled_from(["", "gzip"]), rounds=st.integers(0, 3))
-def test_applying_deltas_equals_fetching_in_full(name: str, history: list, polls: list, kept: int, coding: str, rounds: int) -> None:
+@given(
+    history=HISTORIES,
+    polls=st.lists(st.booleans(), min_size=8, max_size=8),
+    kept=st.integers(1, 9),
+    coding=st.sampled_from(["", "gzip"]),
+    rounds=st.integers(0, 3),
+)
+def test_applying_deltas_equals_fetching_in_full(
+    name: str, history: list, polls: list, kept: int, coding: str, rounds: int
+) -> None:
     """Two clients that poll at the same moments, one with `A-IM: feed`, always know the same."""
     whole: dict[str, object] = {}
     asking: dict[str, object] = {}
@@ -66,7 +82,9 @@ def test_applying_deltas_equals_fetching_in_full(name: str, history: list, polls
         body = document(name, state, title)
         about = documents.about(f"all/{name}", body)
         digest = str(hash(body))
-        versions = delta.remembered(versions, delta.Version(digest, delta.marks(body, about.media_type)), kept)
+        versions = delta.remembered(
+            versions, delta.Version(digest, delta.marks(body, about.media_type)), kept
+        )
         resource = Resource(f"all/{name}", body, digest, 1000, len(body), about, history=versions)
         if not polled:
             continue
@@ -80,7 +98,11 @@ def test_applying_deltas_equals_fetching_in_full(name: str, history: list, polls
             tags[who] = told["ETag"]
             if answer.status == 304:
                 continue
-            sent = gzip.decompress(answer.body) if told.get("Content-Encoding") == "gzip" else answer.body
+            sent = (
+                gzip.decompress(answer.body)
+                if told.get("Content-Encoding") == "gzip"
+                else answer.body
+            )
             assert documents.about(f"all/{name}", sent).media_type == FORMATS[name]
             known.update(entries(sent, name))
         assert asking == whole
@@ -89,7 +111,12 @@ def test_applying_deltas_equals_fetching_in_full(name: str, history: list, polls
 
 @given(body=st.binary(max_size=300), name=st.sampled_from(sorted(FORMATS)))
 def test_any_bytes_can_lie_in_the_folder(body: bytes, name: str) -> None:
-    for start in (b"", b'<feed xmlns="http://www.w3.org/2005/Atom">', b"<rss><channel>", b'{"version": "https://jsonfeed.org/version/1.1", "items": ['):
+    for start in (
+        b"",
+        b'<feed xmlns="http://www.w3.org/2005/Atom">',
+        b"<rss><channel>",
+        b'{"version": "https://jsonfeed.org/version/1.1", "items": [',
+    ):
         about = documents.about(name, start + body)
         if about.feed:
             delta.marks(start + body, about.media_type)
@@ -111,7 +138,10 @@ def ask(server: Running, path: str, tag: str = "", **more: str) -> Reply:
 
 def publish(site: Site, count: int) -> None:
     for n in range(count):
-        site.write(f"s/{1000 + n}.md", seed(f"Article {n}", f"https://news.example.com/{n}", **dated(1_700_000_000 + n * 60)))
+        site.write(
+            f"s/{1000 + n}.md",
+            seed(f"Article {n}", f"https://news.example.com/{n}", **dated(1_700_000_000 + n * 60)),
+        )
     site.build()
 
 
@@ -129,7 +159,9 @@ def test_a_reader_that_asks_is_sent_what_is_new(site: Site) -> None:
             got = ask(server, path, tag)
             assert (got.status, got["im"], got["cache-control"]) == (226, "feed", "no-store, im")
             assert got["etag"] == full["etag"]
-            assert {"a-im", "if-none-match"} <= {part.strip().lower() for part in got["vary"].split(",")}
+            assert {"a-im", "if-none-match"} <= {
+                part.strip().lower() for part in got["vary"].split(",")
+            }
             assert got["content-type"] == full["content-type"]
             (one,) = entries(got.body, name).items()
             assert one in entries(full.body, name).items()
@@ -138,7 +170,9 @@ def test_a_reader_that_asks_is_sent_what_is_new(site: Site) -> None:
             if name != "feed.json":
                 assert not parsed.bozo
                 assert [entry.title for entry in parsed.entries] == ["Article 5"]
-            packed = ask(server, path, tag, **{"Accept-Encoding": "gzip", "User-Agent": "Another/1"})
+            packed = ask(
+                server, path, tag, **{"Accept-Encoding": "gzip", "User-Agent": "Another/1"}
+            )
             assert packed.status == 226
             assert gzip.decompress(packed.body) == got.body
             # Those who don't ask, or ask for something else, see nothing of it.
@@ -157,7 +191,9 @@ def test_an_edited_entry_is_sent_again_and_one_that_left_is_not_told_of(site: Si
     publish(site, 5)
     with feeds_server(site.root) as server:
         before = ask(server, "/all/atom.xml")
-        site.write("s/1002.md", seed("Edited", "https://news.example.com/2", **dated(1_700_000_120)))
+        site.write(
+            "s/1002.md", seed("Edited", "https://news.example.com/2", **dated(1_700_000_120))
+        )
         site.root.joinpath("seeds/s/1000.md").unlink()
         site.build()
         eventually(lambda: server.ask("/all/atom.xml", if_none_match=before["etag"]).status == 200)
@@ -191,4 +227,3 @@ def test_the_history_survives_a_restart(site: Site) -> None:
         (site.root / ".feeds/history" / name).write_text("nonsense")
     with feeds_server(site.root) as server:
         assert ask(server, "/all/atom.xml", tag).status == 200
-

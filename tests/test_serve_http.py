@@ -7,8 +7,8 @@ import hashlib
 import os
 import re
 import time
-from email.utils import format_datetime, parsedate_to_datetime
 from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import brotli
@@ -19,7 +19,6 @@ from outside import Running, caddy_server, eventually, feeds_server, nginx_serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CONFIG = """
 [[feed]]
@@ -50,12 +49,18 @@ CHROMIUM = (
 )
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 READERS = (
-    "application/xml, application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json,"
-    " text/html, */*;q=0.9",  # miniflux
-    "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, application/xml;q=0.8,"
-    " text/xml;q=0.8, text/html;q=0.7, unknown/unknown;q=0.1, application/unknown;q=0.1, */*;q=0.1",  # SimplePie
-    "application/atom+xml,application/rdf+xml,application/rss+xml,application/x-netcdf,application/xml;q=0.9,"
-    "text/xml;q=0.2,*/*;q=0.1",  # feedparser
+    (
+        "application/xml, application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json,"
+        " text/html, */*;q=0.9"
+    ),  # miniflux
+    (
+        "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, application/xml;q=0.8,"
+        " text/xml;q=0.8, text/html;q=0.7, unknown/unknown;q=0.1, application/unknown;q=0.1, */*;q=0.1"
+    ),  # SimplePie
+    (
+        "application/atom+xml,application/rdf+xml,application/rss+xml,application/x-netcdf,application/xml;q=0.9,"
+        "text/xml;q=0.2,*/*;q=0.1"
+    ),  # feedparser
     "*/*",
     "",
 )
@@ -76,16 +81,28 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Site:
     made = Site(tmp_path_factory.mktemp("site"))
     made.configure(CONFIG)
     for n in range(12):
-        made.write(f"s/{1000 + n}.md", seed(f"Article {n}", f"https://news.example.com/{n}", **dated(1_700_000_000 + n * 3600), body=f"<p>{'A sentence. ' * 60}</p>"))
+        made.write(
+            f"s/{1000 + n}.md",
+            seed(
+                f"Article {n}",
+                f"https://news.example.com/{n}",
+                **dated(1_700_000_000 + n * 3600),
+                body=f"<p>{'A sentence. ' * 60}</p>",
+            ),
+        )
     made.build()
-    for path in (made.root / "out").rglob("*.*"):  # long enough ago for a date to tell versions apart
+    for path in (made.root / "out").rglob(
+        "*.*"
+    ):  # long enough ago for a date to tell versions apart
         os.utime(path, (1_790_000_000, 1_790_000_000))
     (made.root / "out" / "link.html").symlink_to(made.root / "config.toml")
     (made.root / "out" / "folder").symlink_to(made.root / "seeds")
     (made.root / "out" / ".hidden").write_text("hidden")
     (made.root / "out" / "media").mkdir()
     (made.root / "out" / "media" / "large.png").write_bytes(os.urandom(3_000_000))
-    (made.root / "out" / "media" / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (made.root / "out" / "media" / "drawing.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'/>"
+    )
     return made
 
 
@@ -107,7 +124,9 @@ def server(request: pytest.FixtureRequest, shared: Site) -> Iterator[Running]:
 
 
 @pytest.mark.parametrize(("path", "media_type"), DOCUMENTS.items())
-def test_documents_are_given_out_as_what_they_are(server: Running, shared: Site, path: str, media_type: str) -> None:
+def test_documents_are_given_out_as_what_they_are(
+    server: Running, shared: Site, path: str, media_type: str
+) -> None:
     got = server.ask(path)
     assert (got.status, got["content-type"]) == (200, media_type)
     assert got.body == (shared.root / "out" / path[1:]).read_bytes()
@@ -117,14 +136,18 @@ def test_documents_are_given_out_as_what_they_are(server: Running, shared: Site,
     assert "expires" not in dict(got.headers)
     changed = parsedate_to_datetime(got["last-modified"]).timestamp()
     assert abs(changed - (shared.root / "out" / path[1:]).stat().st_mtime) <= 1
-    assert ("default-src 'none'" in got["content-security-policy"]) == (media_type.startswith("text/html"))
+    assert ("default-src 'none'" in got["content-security-policy"]) == (
+        media_type.startswith("text/html")
+    )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_head_has_the_headers_of_get(server: Running, path: str) -> None:
     whole, head = server.ask(path), server.ask(path, "HEAD")
     assert head.status == 200
-    assert {h for h in head.headers if h[0] != "date"} == {h for h in whole.headers if h[0] != "date"}
+    assert {h for h in head.headers if h[0] != "date"} == {
+        h for h in whole.headers if h[0] != "date"
+    }
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
@@ -142,23 +165,48 @@ def test_a_client_that_has_it_gets_304(server: Running, path: str) -> None:
         last = parsedate_to_datetime(got["last-modified"])
         for later in (timedelta(0), timedelta(hours=2)):
             if last + later < parsedate_to_datetime(got["date"]) + timedelta(seconds=1):
-                assert server.ask(path, if_modified_since=format_datetime(last + later, usegmt=True)).status == 304
-        assert server.ask(path, if_modified_since=format_datetime(last - timedelta(seconds=1), usegmt=True)).status == 200
+                assert (
+                    server.ask(
+                        path, if_modified_since=format_datetime(last + later, usegmt=True)
+                    ).status
+                    == 304
+                )
+        assert (
+            server.ask(
+                path, if_modified_since=format_datetime(last - timedelta(seconds=1), usegmt=True)
+            ).status
+            == 200
+        )
         # A tag says more than a date.
-        assert server.ask(path, if_none_match='"another"', if_modified_since=got["last-modified"]).status == 200
+        assert (
+            server.ask(
+                path, if_none_match='"another"', if_modified_since=got["last-modified"]
+            ).status
+            == 200
+        )
 
 
 def test_a_date_that_a_reader_made_up_will_do(server: Running, shared: Site) -> None:
     path = shared.root / "out" / "all" / "atom.xml"
-    stated = format_datetime(parsedate_to_datetime(server.ask("/all/atom.xml")["last-modified"]) + timedelta(seconds=1), usegmt=True)
+    stated = format_datetime(
+        parsedate_to_datetime(server.ask("/all/atom.xml")["last-modified"]) + timedelta(seconds=1),
+        usegmt=True,
+    )
     assert path.exists()
     eventually(lambda: server.ask("/all/atom.xml", if_modified_since=stated).status == 304, 5)
 
 
 def test_codings_are_those_that_the_client_takes(server: Running, shared: Site) -> None:
     plain = (shared.root / "out/all/atom.xml").read_bytes()
-    unpack = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": lambda b: zstandard.ZstdDecompressor().decompress(b), "": bytes}
-    mine = {"feeds": {"gzip", "br", "zstd"}, "nginx": {"gzip"}, "caddy": {"gzip", "br", "zstd"}}[server.name]
+    unpack = {
+        "gzip": gzip.decompress,
+        "br": brotli.decompress,
+        "zstd": lambda b: zstandard.ZstdDecompressor().decompress(b),
+        "": bytes,
+    }
+    mine = {"feeds": {"gzip", "br", "zstd"}, "nginx": {"gzip"}, "caddy": {"gzip", "br", "zstd"}}[
+        server.name
+    ]
     for coding in mine:
         got = server.ask("/all/atom.xml", accept_encoding=coding)
         assert got["content-encoding"] == coding
@@ -191,7 +239,12 @@ def test_readers_never_notice(server: Running, accept: str) -> None:
 def test_ranges(server: Running, shared: Site) -> None:
     body = (shared.root / "out/all/atom.xml").read_bytes()
     size = len(body)
-    for stated, first, last in (("0-9", 0, 9), ("-5", size - 5, size - 1), (f"{size - 3}-", size - 3, size - 1), (f"10-{size + 9}", 10, size - 1)):
+    for stated, first, last in (
+        ("0-9", 0, 9),
+        ("-5", size - 5, size - 1),
+        (f"{size - 3}-", size - 3, size - 1),
+        (f"10-{size + 9}", 10, size - 1),
+    ):
         got = server.ask("/all/atom.xml", range=f"bytes={stated}")
         assert (got.status, got.body) == (206, body[first : last + 1])
         assert got["content-range"] == f"bytes {first}-{last}/{size}"
@@ -226,7 +279,11 @@ def test_a_query_changes_nothing(server: Running) -> None:
 
 
 def test_folders_show_their_page(server: Running) -> None:
-    for path, same in (("/", "/index.html"), ("/all/", "/all/index.html"), ("/%E5%B3%B6/", "/%E5%B3%B6/index.html")):
+    for path, same in (
+        ("/", "/index.html"),
+        ("/all/", "/all/index.html"),
+        ("/%E5%B3%B6/", "/%E5%B3%B6/index.html"),
+    ):
         got = server.ask(path)
         assert (got.status, got["content-type"]) == (200, "text/html; charset=utf-8"), path
         assert got.body == server.ask(same).body
@@ -235,15 +292,21 @@ def test_folders_show_their_page(server: Running) -> None:
 def test_pipelined_requests_are_answered_in_order(server: Running) -> None:
     paths = ["/all/atom.xml", "/nothing", "/all/rss.xml", "/style.css"] * 5
     with server.connect() as sock:
-        sock.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths))
+        sock.sendall(
+            b"".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths)
+        )
         rest = bytearray()
         got = [receive(sock, rest=rest) for _ in paths]
     assert [one.status for one in got] == [200, 404, 200, 200] * 5
-    assert {hashlib.sha256(one.body).digest() for one in got[::4]} == {hashlib.sha256(got[0].body).digest()}
+    assert {hashlib.sha256(one.body).digest() for one in got[::4]} == {
+        hashlib.sha256(got[0].body).digest()
+    }
 
 
 def test_large_headers_are_refused(server: Running) -> None:
-    got = server.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Large: " + b"a" * 60_000 + b"\r\n\r\n")
+    got = server.send(
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Large: " + b"a" * 60_000 + b"\r\n\r\n"
+    )
     assert got.status in {400, 431}
     assert len(got.body) < 600
 
@@ -260,11 +323,21 @@ def test_tags_are_of_the_content(feeds: Running, shared: Site) -> None:
     assert len(set(tags.values())) == len(tags)
     with feeds_server(shared.root) as another:
         for (coding, accept), tag in tags.items():
-            assert another.ask("/all/atom.xml", accept_encoding=coding, accept=accept)["etag"] == tag
+            assert (
+                another.ask("/all/atom.xml", accept_encoding=coding, accept=accept)["etag"] == tag
+            )
     # A tag of one coding is no proof of another.
     assert feeds.ask("/all/atom.xml", if_none_match=tags["gzip", "*/*"]).status == 200
-    assert feeds.ask("/all/atom.xml", accept_encoding="br, gzip", if_none_match=tags["gzip", "*/*"]).status == 304
-    assert feeds.ask("/all/atom.xml", accept=CHROMIUM, if_none_match=tags["identity", "*/*"]).status == 200
+    assert (
+        feeds.ask(
+            "/all/atom.xml", accept_encoding="br, gzip", if_none_match=tags["gzip", "*/*"]
+        ).status
+        == 304
+    )
+    assert (
+        feeds.ask("/all/atom.xml", accept=CHROMIUM, if_none_match=tags["identity", "*/*"]).status
+        == 200
+    )
 
 
 def test_tags_are_known_however_they_are_sent_back(feeds: Running) -> None:
@@ -283,16 +356,30 @@ def test_another_answer_to_a_precondition(feeds: Running) -> None:
     assert feeds.ask("/all/atom.xml", if_match="*").status == 200
     assert feeds.ask("/all/atom.xml", if_match='"another"').status == 412
     assert feeds.ask("/all/atom.xml", if_match=f"W/{got['etag']}").status == 412
-    assert feeds.ask("/all/atom.xml", if_unmodified_since="Thu, 01 Jan 1970 00:00:00 GMT").status == 412
+    assert (
+        feeds.ask("/all/atom.xml", if_unmodified_since="Thu, 01 Jan 1970 00:00:00 GMT").status
+        == 412
+    )
     assert feeds.ask("/all/atom.xml", if_unmodified_since=got["last-modified"]).status == 200
 
 
 def test_dates_in_every_form_and_dates_of_the_future(feeds: Running, shared: Site) -> None:
     os.utime(shared.root / "out/all/index.html", (1_600_000_000, 1_600_000_000))
     eventually(lambda: "2020" in feeds.ask("/all/index.html")["last-modified"])
-    for stated in ("Sun, 13 Sep 2020 12:26:40 GMT", "Sunday, 13-Sep-20 12:26:40 GMT", "Sun Sep 13 12:26:40 2020", "Sun, 13 Sep 2020 14:26:40 +0200"):
+    for stated in (
+        "Sun, 13 Sep 2020 12:26:40 GMT",
+        "Sunday, 13-Sep-20 12:26:40 GMT",
+        "Sun Sep 13 12:26:40 2020",
+        "Sun, 13 Sep 2020 14:26:40 +0200",
+    ):
         assert feeds.ask("/all/index.html", if_modified_since=stated).status == 304, stated
-    for stated in ("Sun, 13 Sep 2020 12:26:39 GMT", "Fri, 13 Sep 2999 12:26:40 GMT", "yesterday", "", "1600000000"):
+    for stated in (
+        "Sun, 13 Sep 2020 12:26:39 GMT",
+        "Fri, 13 Sep 2999 12:26:40 GMT",
+        "yesterday",
+        "",
+        "1600000000",
+    ):
         assert feeds.ask("/all/index.html", if_modified_since=stated).status == 200, stated
 
 
@@ -301,7 +388,9 @@ def test_quality_values_decide(feeds: Running) -> None:
         ("gzip, br, zstd", "br"), ("gzip;q=1, br;q=0.5", "gzip"), ("*", "br"), ("br;q=0, *", "zstd"), ("*;q=0.1, gzip;q=0.2", "gzip"),
         ("x-gzip", "gzip"), ("GZIP", "gzip"), ("identity, gzip;q=0.5", ""), ("gzip;q=0.5, identity;q=0.1", "gzip"), ("", ""), ("gzip;q=abc", ""),
     ):  # fmt: skip
-        assert feeds.ask("/all/atom.xml", accept_encoding=stated)["content-encoding"] == coding, stated
+        assert feeds.ask("/all/atom.xml", accept_encoding=stated)["content-encoding"] == coding, (
+            stated
+        )
 
 
 def test_406_is_for_those_who_refuse_in_words(feeds: Running) -> None:
@@ -310,12 +399,23 @@ def test_406_is_for_those_who_refuse_in_words(feeds: Running) -> None:
     assert feeds.ask("/media/large.png", accept_encoding="identity;q=0").status == 406
     assert feeds.ask("/all/atom.xml", accept="image/png").status == 200
     # Refused as a feed, it still is XML.
-    assert feeds.ask("/all/atom.xml", accept="application/atom+xml;q=0, */*")["content-type"] == "application/xml; charset=utf-8"
+    assert (
+        feeds.ask("/all/atom.xml", accept="application/atom+xml;q=0, */*")["content-type"]
+        == "application/xml; charset=utf-8"
+    )
 
 
 def test_ranges_that_make_no_sense(feeds: Running) -> None:
     whole = feeds.ask("/all/atom.xml")
-    for stated in ("bytes=5-2", "lines=0-9", "bytes=a-b", "bytes=", "bytes=0-1,4-5", "bytes", "bytes=--5"):
+    for stated in (
+        "bytes=5-2",
+        "lines=0-9",
+        "bytes=a-b",
+        "bytes=",
+        "bytes=0-1,4-5",
+        "bytes",
+        "bytes=--5",
+    ):
         assert feeds.ask("/all/atom.xml", range=stated).status == 200, stated
     assert feeds.ask("/all/atom.xml", range="bytes=-0").status == 416
     assert feeds.ask("/all/atom.xml", range=f"bytes={'9' * 40}-").status == 416
@@ -323,8 +423,12 @@ def test_ranges_that_make_no_sense(feeds: Running) -> None:
     part = feeds.ask("/all/atom.xml", range="bytes=0-9", accept_encoding="gzip")
     assert (part.status, part["content-encoding"], part.body) == (206, "", whole.body[:10])
     assert feeds.ask("/all/atom.xml", range="bytes=0-9", if_none_match=whole["etag"]).status == 304
-    assert feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=whole["last-modified"]).status == 206
-    assert feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=f"W/{whole['etag']}").status == 200
+    assert (
+        feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=whole["last-modified"]).status == 206
+    )
+    assert (
+        feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=f"W/{whole['etag']}").status == 200
+    )
     assert feeds.ask("/all/atom.xml", "HEAD", range="bytes=0-9").status == 200
 
 
@@ -381,7 +485,10 @@ def test_links_repeat_the_document(feeds: Running) -> None:
 def test_pages_lead_to_their_feeds(feeds: Running) -> None:
     page = feeds.ask("/all/").body.decode()
     for path in ("atom.xml", "rss.xml", "feed.json"):
-        assert re.search(rf'<link rel="alternate" type="application/[\w+]+" href="https://feeds.example.org/all/{path}"', page)
+        assert re.search(
+            rf'<link rel="alternate" type="application/[\w+]+" href="https://feeds.example.org/all/{path}"',
+            page,
+        )
 
 
 def test_hints_follow_the_schedule_and_the_pace(site: Site) -> None:
@@ -389,8 +496,14 @@ def test_hints_follow_the_schedule_and_the_pace(site: Site) -> None:
     now = int(time.time())
     site.configure('[schedule]\ncron = "5 * * * *"\n[[feed]]\neach = "source"\nslug = "{source}"\n')
     for n in range(10):
-        site.write(f"brisk/{1000 + n}.md", seed(f"B {n}", f"https://n.example.com/b{n}", **dated(now - n * 3600 - 60)))
-        site.write(f"asleep/{2000 + n}.md", seed(f"S {n}", f"https://n.example.com/s{n}", **dated(now - (n + 300) * 86_400)))
+        site.write(
+            f"brisk/{1000 + n}.md",
+            seed(f"B {n}", f"https://n.example.com/b{n}", **dated(now - n * 3600 - 60)),
+        )
+        site.write(
+            f"asleep/{2000 + n}.md",
+            seed(f"S {n}", f"https://n.example.com/s{n}", **dated(now - (n + 300) * 86_400)),
+        )
     site.build(now)
     assert b"<ttl>60</ttl>" in (site.root / "out/brisk/rss.xml").read_bytes()
     with feeds_server(site.root) as server:
@@ -467,6 +580,11 @@ def test_a_second_of_the_same_time_is_told_apart_by_date_too(site: Site) -> None
         first = server.ask("/all/atom.xml")
         made_up = first["date"]
         path.write_bytes(path.read_bytes() + b"<!--2-->")
-        eventually(lambda: server.ask("/all/atom.xml", if_modified_since=made_up).body.endswith(b"<!--2-->"), 5)
+        eventually(
+            lambda: server.ask("/all/atom.xml", if_modified_since=made_up).body.endswith(
+                b"<!--2-->"
+            ),
+            5,
+        )
         assert not first["last-modified"]
         eventually(lambda: server.ask("/all/atom.xml")["last-modified"] > made_up, 5)

@@ -33,7 +33,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.configure('[[feed]]\nslug = "all"\nlimit = 60\n')
     for n in range(60):
         words = " ".join(hashlib.sha256(f"{n} {k}".encode()).hexdigest() for k in range(58))
-        made.write(f"s/{1000 + n}.md", seed(f"Article {n}", f"https://n.example.com/{n}", **dated(1_700_000_000 + n), body=f"<p>{words}</p>"))
+        made.write(
+            f"s/{1000 + n}.md",
+            seed(
+                f"Article {n}",
+                f"https://n.example.com/{n}",
+                **dated(1_700_000_000 + n),
+                body=f"<p>{words}</p>",
+            ),
+        )
     made.build()
     assert 200_000 < (made.root / "out/all/atom.xml").stat().st_size < 400_000
     return made
@@ -207,7 +215,10 @@ def test_more_files_than_memory(site: Site) -> None:
 
 
 def answering(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as sock:
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=1) as sock,
+    ):
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         return bool(sock.recv(10))
     return False
@@ -278,7 +289,11 @@ def test_a_server_ends_with_the_program_that_started_it(large: Site) -> None:
         f"c = config.load({str(large.root / 'config.toml')!r})\n"
         f"s = Server(c._replace(serve=c.serve._replace(port={port})))\ns.start(30)\nprint('up', flush=True)\ntime.sleep(600)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(HOME)}) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+    ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
         assert answering(port)

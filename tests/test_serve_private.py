@@ -133,11 +133,20 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
     private.configure(f'{CONFIG}\n[serve]\nlog_format = "{form}"\n')
     secret = given(private, "ann")
     with feeds_server(private.root) as server:
-        for path in (f"/~{secret}/%E5%B3%B6/atom.xml", f"/%7E{secret}/%E5%B3%B6/atom.xml", f"/~{secret[:-1]}/x", f"/~{secret}"):
-            server.ask(path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1")
+        for path in (
+            f"/~{secret}/%E5%B3%B6/atom.xml",
+            f"/%7E{secret}/%E5%B3%B6/atom.xml",
+            f"/~{secret[:-1]}/x",
+            f"/~{secret}",
+        ):
+            server.ask(
+                path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1"
+            )
         log = private.root / ".feeds/access.log"
         eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
-    text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(encoding="utf-8")
+    text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(
+        encoding="utf-8"
+    )
     assert secret[:-1] not in text
     assert "/~/" in text
     assert "ann" in text

@@ -54,7 +54,9 @@ class Reader(Protocol):
 
 def environment(folder: Path) -> dict[str, str]:
     """The program finds nothing of the person who runs the tests."""
-    places = {f"XDG_{name.upper()}_HOME": f"{folder}/{name}" for name in ("config", "data", "cache")}
+    places = {
+        f"XDG_{name.upper()}_HOME": f"{folder}/{name}" for name in ("config", "data", "cache")
+    }
     return {**os.environ, "HOME": str(folder), "LANG": "C.UTF-8", **places}
 
 
@@ -236,7 +238,12 @@ class Lemon24(Once):
         self._ask("reader.update_feed(url)")
 
     def entries(self) -> list[tuple[str, str]]:
-        return [tuple(pair) for pair in self._ask("found = [[e.title, e.content[0].value] for e in reader.get_entries()]")]
+        return [
+            tuple(pair)
+            for pair in self._ask(
+                "found = [[e.title, e.content[0].value] for e in reader.get_entries()]"
+            )
+        ]
 
     def pictures(self) -> list[str]:
         return self._ask("found = [c.href for e in reader.get_entries() for c in e.enclosures]")
@@ -251,7 +258,12 @@ class Liferea:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
-        self.programs = [program("xvfb-run"), program("dbus-run-session"), program("liferea"), program("gdbus")]
+        self.programs = [
+            program("xvfb-run"),
+            program("dbus-run-session"),
+            program("liferea"),
+            program("gdbus"),
+        ]
         opml = folder / "config/liferea"
         opml.mkdir(parents=True)
         opml.joinpath("feedlist.opml").write_text(
@@ -299,7 +311,10 @@ class Liferea:
         db = sqlite3.connect(self._database())
         found = db.execute("SELECT value FROM metadata WHERE key = 'enclosure'").fetchall()
         db.close()
-        return [re.search(r"https?://[^|]+?(?=\||$)", value.removeprefix("enc:"))[0] for (value,) in found]
+        return [
+            re.search(r"https?://[^|]+?(?=\||$)", value.removeprefix("enc:"))[0]
+            for (value,) in found
+        ]
 
 
 def article(site: Site, n: int, title: str = "", text: str = "first text") -> None:
@@ -310,14 +325,22 @@ def article(site: Site, n: int, title: str = "", text: str = "first text") -> No
         moment["epoch"] = (NOW - 60) * 1000
     site.write(
         f"s/{1000 + n}.md",
-        seed(title or f"Article {n}", f"https://news.example.com/{n}", **moment, body=f"{picture}<p>This is the {text} of it.</p>"),
+        seed(
+            title or f"Article {n}",
+            f"https://news.example.com/{n}",
+            **moment,
+            body=f"{picture}<p>This is the {text} of it.</p>",
+        ),
     )
 
 
 @pytest.fixture
 def served(site: Site) -> Iterator[tuple[Site, Running]]:
     port = free_port()
-    site.configure(f'[serve]\nport = {port}\nlog_format = "json"\n[images]\nmeasure = false\n', f'[site]\ntitle = "T"\nurl = "http://127.0.0.1:{port}/"\n')
+    site.configure(
+        f'[serve]\nport = {port}\nlog_format = "json"\n[images]\nmeasure = false\n',
+        f'[site]\ntitle = "T"\nurl = "http://127.0.0.1:{port}/"\n',
+    )
     for n in range(4):
         article(site, n)
     site.build(NOW)
@@ -333,7 +356,11 @@ def statuses(site: Site, path: str, count: int) -> list[int]:
         if not log.exists():
             return []
         with log.open(encoding="utf-8") as lines:
-            return [hit.status for hit in access.read(lines) if hit and hit.path == path and "Probe" not in hit.agent]
+            return [
+                hit.status
+                for hit in access.read(lines)
+                if hit and hit.path == path and "Probe" not in hit.agent
+            ]
 
     eventually(lambda: len(found()) >= count)
     return found()
@@ -347,8 +374,14 @@ def rebuild(site: Site, server: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["atom.xml", "rss.xml"])
-@pytest.mark.parametrize("kind", [Newsboat, Rss2email, Sfeed, Feedparser, Lemon24, Liferea], ids=lambda kind: kind.__name__.lower())
-def test_a_reader_is_told_everything_once(served: tuple[Site, Running], tmp_path: Path, kind: type[Reader], document: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [Newsboat, Rss2email, Sfeed, Feedparser, Lemon24, Liferea],
+    ids=lambda kind: kind.__name__.lower(),
+)
+def test_a_reader_is_told_everything_once(
+    served: tuple[Site, Running], tmp_path: Path, kind: type[Reader], document: str
+) -> None:
     if kind is Liferea and document == "rss.xml":
         pytest.skip("once is enough for a program with a window")
     site, server = served
@@ -395,6 +428,8 @@ def test_a_reader_is_told_everything_once(served: tuple[Site, Running], tmp_path
         assert poll() == 304
         has(5)
         if reader.enclosures:
-            assert Counter(reader.pictures()) == {f"https://pictures.example.com/{n}.jpg": 1 for n in range(5)}
+            assert Counter(reader.pictures()) == {
+                f"https://pictures.example.com/{n}.jpg": 1 for n in range(5)
+            }
     finally:
         reader.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from feeds import lock, workers
-from feeds.model import BusyError
+from feeds.model import BusyError, FeedsError
 
 
 def squares(task: int) -> Iterator[tuple[int, int]]:
@@ -48,7 +48,7 @@ def test_what_a_task_raises_is_raised_here() -> None:
 
 
 def test_a_child_that_dies_is_noticed() -> None:
-    with pytest.raises(ChildProcessError):
+    with pytest.raises(FeedsError, match="a worker process died"):
         list(workers.spread(lambda n: os.kill(os.getpid(), 9), range(4), 2))
 
 

@@ -38,8 +38,8 @@ _KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
 _LONG = 1024  # characters of headers beyond which an answer is not kept
 _STREAMS = 6  # large files that are sent at once
 _BLOCK = 1 << 16
-# A library that asks for deltas on behalf of programs that may know nothing of them: rss2email takes
-# a 226 for a failure.  A program that names itself is taken at its word.
+# A library that asks for deltas on behalf of programs that may know nothing of them: rss2email
+# takes a 226 for a failure.  A program that names itself is taken at its word.
 _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _PATHS = 4096  # paths whose files are known
@@ -221,7 +221,13 @@ def _offer(environ: Environ) -> tuple[str | None, ...]:
     """Who asks for the difference between what and now."""
     return tuple(
         environ.get(name)
-        for name in ("PATH_INFO", "HTTP_IF_NONE_MATCH", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_USER_AGENT")
+        for name in (
+            "PATH_INFO",
+            "HTTP_IF_NONE_MATCH",
+            "REMOTE_ADDR",
+            "HTTP_X_FORWARDED_FOR",
+            "HTTP_USER_AGENT",
+        )
     )
 
 

@@ -192,7 +192,7 @@ class Site:
         about = documents.about(name, body)
         earlier = self._held.get((name, token))
         if earlier and earlier.resource.digest != digest:
-            # A client that goes by dates must see that it is another, whatever the file's time says.
+            # Who goes by dates must see that it is another, whatever the file's time says.
             modified = max(modified, earlier.resource.modified + 1)
         return Resource(
             name,
