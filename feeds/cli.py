@@ -69,6 +69,21 @@ def parser() -> argparse.ArgumentParser:
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")
 
+    serve = verb("serve", "give the feeds out over HTTP")
+    serve.add_argument("--host", help="the address to listen on (host in [serve])")
+    serve.add_argument("--port", type=int, help="the port (port in [serve])")
+    serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
+
+    stats = verb("stats", "tell from an access log who reads the feeds, and how")
+    stats.add_argument(
+        "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
+    )
+    stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
+
+    tokens = verb("tokens", "say who may read the private feeds")
+    tokens.add_argument("action", choices=("list", "add", "revoke"))
+    tokens.add_argument("name", nargs="?", default="", help="of the subscriber")
+
     daemon = verb("daemon", "keep the feeds right, until it is told to stop")
     daemon.add_argument(
         "--log", choices=("text", "json"), default="text", help="how events are written (text)"

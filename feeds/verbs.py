@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
-from feeds.model import ConfigError, SeedError
+from feeds.model import ConfigError, FeedsError, SeedError
 
 _HUBS = 20.0  # seconds after which no further hub is told
 
@@ -181,6 +181,86 @@ def init(given: Namespace, console: Console) -> int:
             "set title and url in config.toml, and `feeds check` tells what could not be read.",
         ),
     )
+    return WELL
+
+
+def serve(given: Namespace, console: Console) -> int:
+    """Give the feeds out over HTTP, until told to stop."""
+    from feeds import config, server
+
+    settings = config.load(given.config)
+    served = settings.serve
+    served = served._replace(host=given.host or served.host, port=given.port or served.port)
+    console.note(
+        f"serving {os.path.relpath(settings.paths.out)} at"
+        f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
+    )
+    server.serve(settings._replace(serve=served), given.parent)
+    return WELL
+
+
+def stats(given: Namespace, console: Console) -> int:
+    """Tell from an access log who reads the feeds, and how."""
+    from feeds import config
+    from feeds.serving import access, stats
+
+    settings = config.load(given.config)
+    logs = given.logs or [
+        path for path in (f"{settings.serve.log}.1", settings.serve.log) if os.path.exists(path)
+    ]
+    if not logs:
+        console.error(
+            f"{settings.serve.log or 'log in [serve] is off'}: there is no access log yet;"
+            " `feeds serve` writes one, or name another server's"
+        )
+        return USAGE
+    use = stats.gather(access.read(_lines(logs)))
+    if given.metrics:
+        print(stats.metrics(use), end="")
+    else:
+        console.result(use, stats.lines(use))
+    return WELL
+
+
+def _lines(paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from sys.stdin
+            continue
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                yield from file
+        except OSError as error:
+            raise FeedsError(f"{path}: {error.strerror}") from None
+
+
+def tokens(given: Namespace, console: Console) -> int:
+    """Say who may read the private feeds."""
+    from feeds import config
+    from feeds.serving import tokens
+
+    settings = config.load(given.config)
+    path = os.path.join(settings.paths.state, "tokens.json")
+    if given.action == "list":
+        known = tokens.read(path)
+        console.result(
+            [{"name": token.name, "made": token.made} for token in known],
+            (f"{time.strftime('%Y-%m-%d', time.gmtime(t.made))}  {t.name}" for t in known),
+        )
+        return WELL
+    if not given.name:
+        console.error(f"say whose token: feeds tokens {given.action} NAME")
+        return USAGE
+    if given.action == "add":
+        secret = tokens.add(path, given.name, int(time.time()))
+        home = f"{settings.site.url}~{secret}/"
+        console.result(
+            {"name": given.name, "token": secret, "url": home},
+            (home, "This stands in front of every private feed's name. It is shown only now."),
+        )
+    else:
+        tokens.revoke(path, given.name)
+        console.result({"revoked": given.name}, (f"{given.name} can no longer read private feeds",))
     return WELL
 
 
