@@ -6,6 +6,7 @@ inbox: the watcher folders, the clock that it is time, the courier how hubs answ
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -25,7 +26,7 @@ from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, State
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from feeds.config import Config
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
+_PAUSE = 5.0  # seconds from one start of the server to the next
 _JUMP = 2.0  # seconds between the clocks that are no drift
 _TOLD = 20  # articles newly held back that are named one by one
 
@@ -44,10 +46,17 @@ class _StoppedError(Exception):
     """Ends the build that is at work when the daemon is to stop."""
 
 
-def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
+def run(
+    path: str,
+    journal: Journal,
+    environment: Mapping[str, str],
+    served: Callable[[Config], Config] | None = None,
+) -> int:
     """Keep the feeds right until SIGTERM or SIGINT; the exit code.
 
-    Raises ConfigError, BusyError when a daemon is at work on the same state already, StateError.
+    With `served` they are given out over HTTP as well, at the address in what it makes of the
+    settings.  Raises ConfigError, StateError, BusyError when a daemon is at work on the same state
+    already, and FeedsError when the address is taken.
     """
     settings = configuration.load(path)
     state = settings.paths.state
@@ -60,11 +69,18 @@ def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
         " `feeds status` tells what it does"
     )
     with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy):
-        return _Daemon(settings, journal, Notifier(environment, os.getpid())).run()
+        notifier = Notifier(environment, os.getpid())
+        return _Daemon(settings, journal, notifier, served).run()
 
 
 class _Daemon:
-    def __init__(self, settings: Config, journal: Journal, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        settings: Config,
+        journal: Journal,
+        notifier: Notifier,
+        served: Callable[[Config], Config] | None,
+    ) -> None:
         now = time.monotonic()
         self._config = settings
         self._stamp = _stamp(settings.path)
@@ -82,6 +98,9 @@ class _Daemon:
         self._clock: Any = None
         self._watcher: Any = None
         self._courier: Any = None
+        self._served = served
+        self._server: Any = None
+        self._server_began = -math.inf
 
     # -- the life of the process
 
@@ -96,6 +115,7 @@ class _Daemon:
             seeds=paths.seeds, out=paths.out,
         )  # fmt: skip
         try:
+            self._start_server()
             self._agenda.ask("start")
             self._step()  # before the first thread is started, so that the build may use all cores
             self._open()
@@ -139,6 +159,8 @@ class _Daemon:
         self._beat()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
+        if self._server is not None and not self._server.alive():
+            self._restart_server()
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) > _JUMP:
             self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
@@ -223,8 +245,27 @@ class _Daemon:
             )
             self._courier.start()
 
+    def _start_server(self) -> None:
+        if self._served is None:
+            return
+        from feeds.server import Server
+
+        self._server_began = time.monotonic()
+        self._server = Server(self._served(self._config))
+        self._server.start()
+        self._journal.tell("server.started", address=self._server.address)
+
+    def _restart_server(self) -> None:
+        """Start it anew, but not over and over."""
+        if time.monotonic() < self._server_began + _PAUSE:
+            return
+        try:
+            self._start_server()
+        except FeedsError as error:
+            self._journal.tell("server.failed", "error", reason=str(error))
+
     def _close(self) -> None:
-        for part in (self._watcher, self._clock, self._courier):
+        for part in (self._watcher, self._clock, self._courier, self._server):
             if part is not None:
                 part.stop()
         if self._door is not None:
@@ -293,6 +334,10 @@ class _Daemon:
             self._courier.stop()
             self._courier = None
         self._start_courier()
+        if self._server is not None and _served_by(after) != _served_by(before):
+            self._server.stop()
+            self._server_began = -math.inf
+            self._restart_server()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
@@ -403,6 +448,11 @@ class _Daemon:
             level = "warning" if reason else "info"
             self._journal.tell(told, level, hub=letter.hub, topic=letter.topic, reason=reason)
         self._health.note(untold=untold)
+
+
+def _served_by(settings: Config) -> tuple[object, ...]:
+    """What the server goes by."""
+    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
 
 
 def _utc() -> datetime:
