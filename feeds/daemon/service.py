@@ -37,6 +37,7 @@ LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
 _JUMP = 2.0  # seconds between the clocks that are no drift
+_AHEAD = 2_000_000_000  # ns that a file's time may be ahead of ours, and be the present
 _TOLD = 20  # articles newly held back that are named one by one
 
 
@@ -311,8 +312,9 @@ class _Daemon:
         self._notifier.tell(f"STATUS=building: {', '.join(run.reasons)}")
         hint = None
         if run.folders is not None:
-            settled = time.time_ns() - settings.schedule.settle * 1_000_000
-            hint = Hint(run.folders, settled)
+            now = time.time_ns()
+            settled = now - settings.schedule.settle * 1_000_000
+            hint = Hint(run.folders, settled, now + _AHEAD)
         try:
             report = cycle.build(
                 settings, int(time.time()), pictures=run.pictures, hint=hint, hurry=self._hurry,
