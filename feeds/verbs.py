@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -109,7 +110,9 @@ def daemon(given: Namespace, console: Console) -> int:
     from feeds.daemon.journal import Journal
 
     least = "warning" if console.quiet else "debug" if console.verbose else "info"
-    journal = Journal(sys.stderr, given.log, lambda: datetime.now(UTC), least)
+    # Not sys.stderr: what its buffer can't get rid of at the end would be our exit code.
+    log = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True)
+    journal = Journal(log, given.log, lambda: datetime.now(UTC), least)
     return service.run(given.config, journal, os.environ)
 
 
