@@ -20,7 +20,10 @@ class Journal:
     def __init__(
         self, stream: TextIO, form: str, clock: Callable[[], datetime], least: str = "info"
     ) -> None:
-        """Write to a stream that keeps nothing back, as `form` "text" or "json", from the level `least` up."""
+        """Write as `form` "text" or "json", from the level `least` up.
+
+        `stream` should keep nothing back: what could not be written is not tried again.
+        """
         self._stream = stream
         self._json = form == "json"
         self._clock = clock
@@ -60,5 +63,5 @@ def _shown(fact: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The same JSON without what is no text, or a terminal or a reader of lines takes for a sign."""
+    """The same JSON, without what a terminal or a reader of lines takes for more than text."""
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
