@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -118,7 +119,11 @@ def _keep(
     from feeds.daemon.journal import Journal
 
     least = "warning" if console.quiet else "debug" if console.verbose else "info"
-    journal = Journal(sys.stderr, log, lambda: datetime.now(UTC), least)
+    # Not sys.stderr: what its buffer can't get rid of at the end would be our exit code.
+    stream = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True
+    )
+    journal = Journal(stream, log, lambda: datetime.now(UTC), least)
     return service.run(given.config, journal, os.environ, served)
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, State
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
     from feeds.config import Config
@@ -38,7 +39,9 @@ LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
 _PAUSE = 5.0  # seconds from one start of the server to the next
+_KNOCK = 60.0  # seconds until a door that could not be opened is tried again
 _JUMP = 2.0  # seconds between the clocks that are no drift
+_AHEAD = 2_000_000_000  # ns that a file's time may be ahead of ours, and be the present
 _TOLD = 20  # articles newly held back that are named one by one
 
 
@@ -58,8 +61,17 @@ def run(
     settings.  Raises ConfigError, StateError, BusyError when a daemon is at work on the same state
     already, and FeedsError when the address is taken.
     """
+    stamp = _stamp(path)
     settings = configuration.load(path)
-    state = settings.paths.state
+    with ExitStack() as held:
+        alone = held.enter_context(_alone(settings.paths.state))
+        notifier = Notifier(environment, os.getpid())
+        return _Daemon(settings, stamp, journal, notifier, held, alone, served).run()
+
+
+@contextmanager
+def _alone(state: str) -> Iterator[Callable[[], bool]]:
+    """Be the only daemon on the state folder; what is given tells whether that still holds."""
     try:
         os.makedirs(state, exist_ok=True)
     except OSError as error:
@@ -68,22 +80,27 @@ def run(
         f"a daemon is at work on {os.path.relpath(state)} already (process {{holder}});"
         " `feeds status` tells what it does"
     )
-    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy):
-        notifier = Notifier(environment, os.getpid())
-        return _Daemon(settings, journal, notifier, served).run()
+    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy) as ours:
+        yield ours
 
 
 class _Daemon:
     def __init__(
         self,
         settings: Config,
+        stamp: tuple[int, ...],
         journal: Journal,
         notifier: Notifier,
+        held: ExitStack,
+        alone: Callable[[], bool],
         served: Callable[[Config], Config] | None,
     ) -> None:
         now = time.monotonic()
         self._config = settings
-        self._stamp = _stamp(settings.path)
+        self._stamp = stamp
+        self._exclusion, self._alone = held, alone
+        self._opened = False
+        self._knock = math.inf  # when to try again to open the door
         self._journal = journal
         self._notifier = notifier
         self._inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
@@ -157,10 +174,14 @@ class _Daemon:
         """Take in what was sent, and notice what nobody sends."""
         self._drain()
         self._beat()
+        if not self._alone():
+            self._settle_anew()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
         if self._server is not None and not self._server.alive():
             self._restart_server()
+        if time.monotonic() >= self._knock or (self._door is not None and not self._door.intact()):
+            self._open_door()
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) > _JUMP:
             self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
@@ -168,6 +189,13 @@ class _Daemon:
             if self._clock is not None:
                 self._clock.renew()
         self._offset = offset
+
+    def _settle_anew(self) -> None:
+        """The state folder was removed: make and hold it again; raises BusyError, StateError."""
+        self._journal.tell("state.lost", "warning", path=self._config.paths.state)
+        self._exclusion.close()
+        self._alone = self._exclusion.enter_context(_alone(self._config.paths.state))
+        self._agenda.insist("state")
 
     def _drain(self) -> None:
         while True:
@@ -194,21 +222,28 @@ class _Daemon:
 
     def _open(self) -> None:
         """Begin to listen: to the schedule, to the seed folder, and to who asks for the status."""
+        self._opened = True
         self._open_door()
         self._start_clock()
         self._start_watcher()
         self._start_courier()
 
     def _open_door(self) -> None:
+        """Open it anew; what can't be opened is tried again in a while."""
         from feeds.daemon.door import Door
 
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        self._knock = math.inf
         paths, address = self._config.paths, self._config.schedule.address
         try:
-            self._door = Door(
-                self._health, paths.state, address, _utc, time.monotonic, as_json,
-            )  # fmt: skip
+            self._door = Door(self._health, paths.state, _utc, time.monotonic, as_json)
+            if address:
+                self._door.listen(address)
         except OSError as error:
-            self._journal.tell("door.failed", "error", reason=str(error))
+            self._knock = time.monotonic() + _KNOCK
+            self._journal.tell("door.failed", "error", reason=str(error), again_in=_KNOCK)
 
     def _start_clock(self) -> None:
         from feeds.daemon.clock import Clock, upcoming
@@ -323,8 +358,9 @@ class _Daemon:
     def _apply(self, before: Config) -> None:
         """Connect anew what the configuration changed."""
         after = self._config
-        if after.schedule.address != before.schedule.address and self._door is not None:
-            self._door.close()
+        if not self._opened:
+            return
+        if after.schedule.address != before.schedule.address:
             self._open_door()
         if (after.schedule, after.site.timezone) != (before.schedule, before.site.timezone):
             if self._clock is not None:
@@ -356,8 +392,9 @@ class _Daemon:
         self._notifier.tell(f"STATUS=building: {', '.join(run.reasons)}")
         hint = None
         if run.folders is not None:
-            settled = time.time_ns() - settings.schedule.settle * 1_000_000
-            hint = Hint(run.folders, settled)
+            now = time.time_ns()
+            settled = now - settings.schedule.settle * 1_000_000
+            hint = Hint(run.folders, settled, now + _AHEAD)
         try:
             report = cycle.build(
                 settings, int(time.time()), pictures=run.pictures, hint=hint, hurry=self._hurry,
