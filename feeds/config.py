@@ -43,7 +43,7 @@ class Site(NamedTuple):
     )
     timezone: str = key("UTC", "of dates in articles that name no zone", check="zone")
     authority: str = key(
-        "", "the domain in the ids of entries (RFC 4151); default: the host of url. Never change it"
+        "", "the domain in the ids of entries (RFC 4151); default: the host that url had at first"
     )
     since: str = key(
         "2026", "a year or day on which the domain was yours; part of the ids. Never change it",
@@ -188,6 +188,12 @@ class FeedTable(NamedTuple):
     language: str = key("", "default: the source's or the site's", check="language")
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
+    edits: str = key(
+        "updated",
+        "an article whose words, link or lead picture changed: gets a new update instant, or"
+        " silently none, or becomes a new entry",
+        choices=("updated", "silent", "new"),
+    )
     include: tuple[Rule, ...] | None = key(
         None, "only articles for which this rule holds, or one of these", reads="rules"
     )
@@ -210,6 +216,7 @@ class Config(NamedTuple):
     websub: Websub
     sources: tuple[Source, ...]
     feeds: tuple[FeedTable, ...]
+    named: bool = False  # the authority is stated, not taken from the host of the site's url
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
@@ -244,6 +251,7 @@ class Config(NamedTuple):
             language=table.language or (source.language if source else site.language),
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
+            edits=table.edits,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )

@@ -66,7 +66,7 @@ def build(
             os.path.join(config.paths.state, "catalogue.sqlite"), *_recipes(config)
         )
         with closing(catalogue):
-            ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"))
+            ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"), str(now))
             with closing(ledger):
                 return _build(config, now, catalogue, ledger, progress, offline=offline)
 
@@ -85,6 +85,7 @@ def _build(
     settings = digest(VERSION, config)
     stale = (
         catalogue.note("settings") != settings
+        or not ledger.fact("begun")
         or _passed(catalogue.note("due"), now)
         or (measuring and _passed(catalogue.note("pictures"), now))
         or not all(

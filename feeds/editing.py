@@ -1,6 +1,6 @@
 """The second half of a build, up to the documents: feeds with entries, from the catalogue.
 
-    Catalogue.newest -> selection.window -> article.parse -> images -> Entry -> Feed
+    Catalogue.newest -> selection.window -> article.parse -> images -> accounts -> Entry -> Feed
 
 Only what no build has parsed or measured before is parsed or measured.
 """
@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from feeds import identity, images, seeds, selection, urls, workers
+from feeds import identity, images, recognition, seeds, selection, urls, workers
 from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
 from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from feeds.config import Config
     from feeds.cycle import Progress
     from feeds.model import Channel
+    from feeds.register import Account, Register
 
 Window = list[tuple[int, Heading]]
 _FEW = 12  # articles that are parsed sooner than workers are forked
@@ -56,6 +57,7 @@ def edit(
     channels: Sequence[Channel],
     config: Config,
     catalogue: Catalogue,
+    register: Register,
     now: int,
     progress: Progress,
     *,
@@ -67,8 +69,17 @@ def edit(
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
     chosen = windows(channels, catalogue, now, parse_all)
-    rows = frozenset(row for window in chosen.values() for row, _ in window)
+    standing = {row: heading for window in chosen.values() for row, heading in window}
+    rows = frozenset(standing)
     articles = {row: catalogue.article(row) for row in rows}
+    keys = catalogue.keys(rows)
+    accounts = recognition.accounts(
+        {
+            row: (heading, keys.get(row) or identity.key(heading), articles[row])
+            for row, heading in sorted(standing.items(), key=lambda one: one[1].path)
+        },
+        register, catalogue.note("articles")[:8], now,
+    )  # fmt: skip
     measured = measure(
         articles.values(), config, catalogue, now, partial(progress, "measuring pictures"),
         measuring=measuring,
@@ -77,7 +88,9 @@ def edit(
         slug: tuple(sorted({p.file for row, _ in window for p in articles[row].pictures if p.file}))
         for slug, window in chosen.items()
     }
-    feeds = tuple(feed_of(c, chosen[c.slug], articles, config, catalogue) for c in channels)
+    feeds = tuple(
+        feed_of(c, chosen[c.slug], articles, accounts, config, catalogue) for c in channels
+    )
     return Edition(feeds, media, rows, measured)
 
 
@@ -276,16 +289,18 @@ def feed_of(
     channel: Channel,
     window: Window,
     articles: Mapping[int, Article],
+    accounts: Mapping[int, Account],
     config: Config,
     catalogue: Catalogue,
 ) -> Feed:
     """The channel with its entries, ready to be written."""
     site = config.site
-    keys = catalogue.keys(row for row, _ in window)
     entries = tuple(
-        _entry(heading, keys.get(row), articles[row], channel, config, catalogue)
+        _entry(heading, accounts[row], articles[row], channel, config, catalogue)
         for row, heading in window
     )
+    if channel.order == "updated":  # what a seed says of itself may be no real change
+        entries = tuple(sorted(entries, key=lambda e: (e.updated, e.published), reverse=True))
     return Feed(
         id=identity.feed_tag(site.authority, site.since, channel.slug),
         slug=channel.slug,
@@ -321,7 +336,7 @@ def home_of(slug: str, config: Config) -> str:
 
 def _entry(
     heading: Heading,
-    key: str | None,
+    account: Account,
     article: Article,
     channel: Channel,
     config: Config,
@@ -334,12 +349,14 @@ def _entry(
         if (asked := catalogue.asked(picture.url)) is not None
     }
     names = article.authors or ((source.author,) if source.author else ())
+    version = f";v={account.version}" if channel.edits == "new" and account.version > 1 else ""
+    updated = account.began if channel.edits == "silent" else account.changed
     return Entry(
-        id=identity.tag(site.authority, site.since, key or identity.key(heading)),
+        id=identity.tag(site.authority, site.since, account.mark) + version,
         title=heading.title,
         link=heading.link,
         published=utc(heading.published),
-        updated=utc(heading.updated),
+        updated=utc(updated),
         summary=article.summary,
         content=article.content,
         authors=names,

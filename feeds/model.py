@@ -289,5 +289,6 @@ class Channel(NamedTuple):
     language: str = ""
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
+    edits: str = "updated"  # what a real change does: or "silent" or "new"
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import editing, formats, publisher, selection
+from feeds import editing, formats, publisher, recognition, selection
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from feeds.cycle import Progress
     from feeds.ledger import Ledger
     from feeds.model import Channel, Document, Feed, Heading
+    from feeds.register import Register
     from feeds.survey import Found
 
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
@@ -46,10 +47,14 @@ def renew(
     Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right
     or can't be written.
     """
+    ledger.begin()
+    register = ledger.register
+    config = known_as(config, register)
+    recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, now, progress, measuring=measuring)
+    edition = editing.edit(chosen, config, catalogue, register, now, progress, measuring=measuring)
     fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
@@ -67,6 +72,7 @@ def renew(
     publisher.sweep(config.paths.out)
     outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
     ledger.record(outcome.published, kept)
+    catalogue.forget_left()
 
     report = told(found, catalogue, now)._replace(
         feeds=tuple(
@@ -77,6 +83,7 @@ def renew(
         deleted=outcome.deleted,
         measured=edition.measured.fresh,
         unmeasured=edition.measured.failed,
+        notes=(*_lost(ledger),),
     )
     pictures = edition.measured.due
     if chosen is every:
@@ -86,6 +93,29 @@ def renew(
     catalogue.keep("pictures", str(pictures or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def known_as(config: Config, register: Register) -> Config:
+    """The configuration with the authority under which subscribers know the articles.
+
+    One that is stated is followed; else it is the host that the site's address had at first, so
+    that a site may move.
+    """
+    if not config.named:
+        first = register.fact("authority")
+        if first:
+            return config._replace(site=config.site._replace(authority=first))
+    register.keep_fact("authority", config.site.authority)
+    return config
+
+
+def _lost(ledger: Ledger) -> Iterator[str]:
+    if ledger.lost:
+        yield (
+            f"the ledger was damaged; it is set aside as {ledger.lost} and a new one is begun. Ids"
+            " that can be derived stay; for the others, `feeds ids import` reads what"
+            " `feeds ids export` wrote"
+        )
 
 
 def told(found: Found, catalogue: Catalogue, now: int) -> Report:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from feeds.heading import Habits, Reading
     from feeds.model import Listing, Stamp
     from feeds.seeds import Folder
+    from feeds.twins import Likeness
 
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
@@ -53,6 +54,24 @@ def habits(config: Config) -> Callable[[str], Habits]:
         return Habits(zone, config.dates.max_gap, source.encoding, source.trim, mtime)
 
     return of
+
+
+def likeness(root: str, rules: Rules) -> Likeness:
+    """What tells how much of their text two seeds share."""
+    from feeds import revision
+
+    sketches: dict[str, frozenset[int]] = {}
+
+    def sketch(heading: Heading) -> frozenset[int]:
+        if heading.path not in sketches:
+            try:
+                text = seeds.decode(seeds.read(root, heading.path, rules)).text
+            except SeedError:
+                text = ""  # it is held back later, with its reason
+            sketches[heading.path] = revision.sketch(text.partition("------")[2] or text)
+        return sketches[heading.path]
+
+    return lambda one, other: revision.likeness(sketch(one), sketch(other))
 
 
 class Found(NamedTuple):
@@ -130,7 +149,7 @@ def survey(
         removed += len(gone)
         catalogue.apply(Change(path, None, gone=gone), affected)
     if read or removed:
-        catalogue.settle(affected)
+        catalogue.settle(likeness(root, rules), affected)
     return Found(
         catalogue.count(),
         read,

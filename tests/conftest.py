@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -111,10 +112,12 @@ def site(tmp_path: Path) -> Site:
 
 
 def fresh(site: Site, tmp_path_factory: pytest.TempPathFactory, now: int = NOW) -> dict[str, bytes]:
-    """What a build from nothing makes of the same seeds and configuration."""
+    """What a build from nothing but the ledger makes of the same seeds and configuration."""
     other = Site(tmp_path_factory.mktemp("fresh"))
     text = site.root.joinpath("config.toml").read_text(encoding="utf-8")
     other.root.joinpath("config.toml").write_text(text, encoding="utf-8")
     os.symlink(site.root / "seeds", other.root / "seeds")
+    other.root.joinpath(".feeds").mkdir()
+    shutil.copy(site.root / ".feeds/ledger.sqlite", other.root / ".feeds/ledger.sqlite")
     other.build(now)
     return other.bytes()

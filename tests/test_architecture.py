@@ -20,8 +20,8 @@ LAYERS = (
     ("model", "problems"),
     ("text", "urls", "cron"),
     ("schema", "dates", "identity"),
-    ("config", "elements"),
-    ("illustrations",),
+    ("config", "elements", "twins", "register", "revision"),
+    ("illustrations", "recognition"),
     ("markup",),
     (
         "seeds", "heading", "article", "images", "catalogue", "ledger", "selection", "publisher", "workers", "lock",

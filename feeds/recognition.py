@@ -1,0 +1,229 @@
+"""Which article each seed is: one that was known before, under whatever name, or a new one.
+
+    catalogue: what seeds are now, and were before --recognise--> ledger: keys, arrivals
+    articles that stand in a feed --accounts--> ledger: what they say, when that changed
+
+An article goes on being itself when its file is renamed, its title edited or its address changed: it
+is told by what stayed the same.  What no rule recognises is new.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from feeds import identity, revision
+from feeds.register import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from feeds.catalogue import Catalogue
+    from feeds.model import Article, Heading
+    from feeds.register import Register
+    from feeds.twins import Family
+
+
+def recognise(
+    catalogue: Catalogue, register: Register, now: int, affected: Iterable[Heading] | None
+) -> None:
+    """Bring the register up to date with the catalogue; `affected` as `survey.Found` has it.
+
+    When the register begins, every article counts as known: nothing has just arrived.
+    """
+    begun = register.fact("begun")
+    idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
+    fresh = register.unknown(idents)
+    known = {f.winner for f in catalogue.families() if _unite(f, catalogue, register, fresh)}
+    if not begun:
+        register.keep_fact("begun", str(now))
+    elif fresh:
+        _receive(catalogue, register, now, fresh, known)
+    register.learn(fresh)
+
+
+def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:
+    own = {identity.short(identity.key(heading)) for heading in affected}
+    salted = {identity.short(f.key) for f in catalogue.families() if "#" in f.key}
+    return own | salted
+
+
+def _unite(
+    family: Family, catalogue: Catalogue, register: Register, fresh: Collection[int]
+) -> bool:
+    """Make every key of an article that several files hold mean that one article.
+
+    Returned is whether one of the keys was known.
+    """
+    keys = dict.fromkeys(
+        (family.key, *(identity.key(catalogue.heading(row)) for row in family.members))
+    )
+    if "#" in family.key:  # an address that other articles have too means none of them
+        keys = {family.key: None}
+    known = [key for key in keys if identity.short(key) not in fresh]
+    marks = dict.fromkeys(register.mark_of(key) for key in known)
+    accounts = [account for mark in marks if (account := register.account(mark))]
+    first = min(accounts, key=lambda a: (a.began == 0, a.arrived, a.began, a.mark), default=None)
+    mark = first.mark if first else register.mark_of((known or [family.key])[0])
+    for key in keys:
+        register.alias(key, mark)
+    return bool(known)
+
+
+def _receive(
+    catalogue: Catalogue,
+    register: Register,
+    now: int,
+    fresh: Collection[int],
+    known: Collection[int],
+) -> None:
+    """Recognise the articles whose keys are `fresh`, or note that they arrived.
+
+    Those in the rows `known` have another key that is not fresh.
+    """
+    found = catalogue.find(fresh)
+    before = _Before(catalogue, register) if found else None
+    for row, heading, key in sorted(found, key=lambda one: one[1].path):
+        assert before is not None
+        if row in known:
+            continue
+        account = before.account(heading)
+        if account is not None:
+            register.alias(key, account.mark)
+            register.keep(account._replace(key=key, path=heading.path))
+        elif not before.known(heading):
+            mark = register.mark_of(key)
+            if (other := register.account(mark)) and identity.apart(other.heading, heading):
+                mark = identity.mark(identity.salted(key, heading))
+            arrived = max(now, heading.published)
+            register.keep(
+                Account(mark, key, heading.path, heading.title, heading.published, arrived)
+            )
+
+
+class _Before:
+    """What articles were before this build, of those that are not there any more under their key."""
+
+    def __init__(self, catalogue: Catalogue, register: Register) -> None:
+        self._register = register
+        self._there = catalogue.idents()
+        self._used: set[str] = set()  # marks: an article goes on as one article
+        self._left: dict[object, list[Heading]] = {}
+        for heading in catalogue.left():
+            if identity.short(identity.key(heading)) not in self._there:
+                for trait in _traits(heading):
+                    self._left.setdefault(trait, []).append(heading)
+
+    def account(self, heading: Heading) -> Account | None:
+        """The article that the heading is a later form of, if it was ever announced."""
+        for old in self._forms(heading):
+            account = self._register.account(self._register.mark_of(identity.key(old)))
+            if account is not None and account.mark not in self._used:
+                self._used.add(account.mark)
+                return account
+        for account in self._register.like(heading):
+            gone = identity.short(account.key) not in self._there
+            if gone and account.mark not in self._used and alike(account.heading, heading):
+                self._used.add(account.mark)
+                return account
+        return None
+
+    def known(self, heading: Heading) -> bool:
+        """Whether the article was there before, though no feed ever showed it."""
+        return any(True for _ in self._forms(heading))
+
+    def _forms(self, heading: Heading) -> Iterable[Heading]:
+        for trait in _traits(heading):
+            for old in self._left.get(trait, ()):
+                if alike(old, heading):
+                    yield old
+
+
+def _traits(heading: Heading) -> list[object]:
+    """By what an article is looked for, the surest first."""
+    number = identity.number_of(heading.path)
+    return [
+        heading.path,
+        *([(heading.source, number)] if number else []),
+        (heading.title, heading.published),
+    ]
+
+
+def alike(old: Heading, new: Heading) -> bool:
+    """Whether two headings are most likely of one article though their keys differ.
+
+    The same file or the same id in the file's name, and the same title or instant; or both of these.
+    """
+    number = identity.number_of(old.path)
+    place = old.path == new.path or (
+        number != "" and number == identity.number_of(new.path) and old.source == new.source
+    )
+    title, instant = old.title == new.title, old.published == new.published
+    return (place and (title or instant)) or (title and instant)
+
+
+# --- what articles say ---------------------------------------------------------------------------
+
+
+def accounts(
+    standing: Mapping[int, tuple[Heading, str, Article]],
+    register: Register,
+    recipe: str,
+    now: int,
+) -> dict[int, Account]:
+    """The account of each article that stands in a feed, by row, after the register has it.
+
+    `standing` maps rows to headings, keys and articles; `recipe` stands for all that decides how an
+    article is read: when that is another, what it reads differently is no change of the article.
+    """
+    found: dict[int, Account] = {}
+    taken: dict[str, int] = {}
+    for row, (heading, key, article) in standing.items():
+        mark = marked(heading, key, register)
+        if taken.setdefault(mark, row) != row:
+            mark = identity.mark(identity.salted(key, heading))
+            taken[mark] = row
+        before = register.account(mark)
+        says = f"{revision.fingerprint(heading, article)} {recipe}"
+        after = _after(before, mark, key, heading, says, now)
+        if after != before:
+            register.keep(after)
+        found[row] = after
+    return found
+
+
+def marked(heading: Heading, key: str, register: Register) -> str:
+    """The mark of the article with this heading and key.
+
+    When the key's own belongs to an article that is clearly another, it is the one the article had
+    when it was seen in this file before, or one of its own.
+    """
+    mark = register.mark_of(key)
+    account = register.account(mark)
+    if account is None:
+        like = register.like(heading) if "#" in key else ()
+        return next((a.mark for a in like if alike(a.heading, heading)), mark)
+    if not identity.apart(account.heading, heading):
+        return mark
+    for other in register.like(heading):
+        if alike(other.heading, heading):
+            return other.mark
+    return identity.mark(identity.salted(key, heading))
+
+
+def _after(
+    before: Account | None, mark: str, key: str, heading: Heading, says: str, now: int
+) -> Account:
+    facts = {"key": key, "path": heading.path, "title": heading.title}
+    if before is None or not before.began:
+        before = before or Account(mark, key, heading.path, heading.title, heading.published)
+        stated = heading.updated
+        return before._replace(
+            **facts, published=heading.published, began=stated, changed=stated, fingerprint=says
+        )
+    after = before._replace(**facts, published=heading.published, fingerprint=says)
+    said, recipe = before.fingerprint.split()
+    if says.split()[0] == said or recipe != says.split()[1]:
+        return after
+    stated = heading.updated
+    changed = stated if before.changed < stated <= now else max(now, before.changed + 1)
+    return after._replace(changed=changed, version=before.version + 1)

@@ -1,0 +1,199 @@
+"""Every article that was ever announced, and all that must be known of it for ever after.
+
+Its mark (the last part of its id), under which key and file it was seen last, when it arrived, when
+it really changed, and what stood in it.  The tables lie in the ledger; what is written here is on
+the disk when the ledger's transaction ends.
+
+An article has a row once it stood in a feed, or arrived after the ledger began.  Of all others only
+the short form of their key is kept, so that a large archive costs little.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import identity
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Iterator
+
+    from feeds.model import Heading
+
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS known (ident INTEGER PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS aliases (key BLOB PRIMARY KEY, mark TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS articles (
+        mark TEXT PRIMARY KEY, key BLOB, path BLOB, number BLOB, title TEXT, published INTEGER,
+        arrived INTEGER, began INTEGER, changed INTEGER, version INTEGER, fingerprint TEXT,
+        text BLOB
+    );
+    CREATE INDEX IF NOT EXISTS articles_path ON articles (path);
+    CREATE INDEX IF NOT EXISTS articles_number ON articles (number) WHERE number <> x'';
+    CREATE INDEX IF NOT EXISTS articles_title ON articles (published, title);
+    CREATE INDEX IF NOT EXISTS articles_arrived ON articles (arrived) WHERE arrived > 0;
+    CREATE INDEX IF NOT EXISTS articles_changed ON articles (changed) WHERE version > 1;
+"""
+_COLUMNS = "mark, key, path, title, published, arrived, began, changed, version, fingerprint"
+
+
+class Account(NamedTuple):
+    """What is known of one article."""
+
+    mark: str  # the last part of its id
+    key: str  # of the file it was seen in last
+    path: str  # of that file
+    title: str
+    published: int  # seconds since the epoch, as are the next three
+    arrived: int = 0  # when it was first seen, or fell due; 0: it was there when the ledger began
+    began: int = 0  # its `updated` when it was first announced; 0: it never was
+    changed: int = 0  # its `updated` since its last real change
+    version: int = 1  # how many texts of it were announced
+    fingerprint: str = ""  # of what it says (`revision.fingerprint`), and of how that was read
+
+    @property
+    def heading(self) -> Heading:
+        """The account as the heading of a seed."""
+        from feeds.model import Heading
+
+        return Heading(self.path, self.title, "", self.published, self.changed)
+
+
+class Register:
+    """The tables of articles in an open ledger."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    # -- facts
+
+    def fact(self, name: str) -> str:
+        """What was kept under `name`; "" when nothing was."""
+        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else ""
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        if self.fact(name) != value:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # -- which keys have been seen
+
+    def learn(self, idents: Iterable[int]) -> None:
+        """Remember keys, in their short form, as seen."""
+        self._db.executemany("INSERT OR IGNORE INTO known VALUES (?)", ((i,) for i in idents))
+
+    def unknown(self, idents: Collection[int]) -> set[int]:
+        """Those of the keys, in their short form, that were never seen."""
+        if len(idents) > 1000:
+            known = {ident for (ident,) in self._db.execute("SELECT ident FROM known")}
+        else:
+            known = {
+                ident
+                for (ident,) in self._db.execute(
+                    "SELECT ident FROM known WHERE ident IN (SELECT value FROM json_each(?))",
+                    (json.dumps(list(idents)),),
+                )
+            }
+        return set(idents) - known
+
+    # -- which article a key means
+
+    def mark_of(self, key: str) -> str:
+        """The mark of the article with this key."""
+        found = self._db.execute("SELECT mark FROM aliases WHERE key = ?", (_blob(key),)).fetchone()
+        return found[0] if found else identity.mark(key)
+
+    def alias(self, key: str, mark: str) -> None:
+        """From now on this key means the article with this mark."""
+        if self.mark_of(key) == mark:
+            return
+        if identity.mark(key) == mark:
+            self._db.execute("DELETE FROM aliases WHERE key = ?", (_blob(key),))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?)", (_blob(key), mark))
+
+    def aliases(self) -> list[tuple[str, str]]:
+        """Every key that means another article than the one derived from it, with that one's mark."""
+        found = self._db.execute("SELECT key, mark FROM aliases ORDER BY key")
+        return [(_text(key), mark) for key, mark in found]
+
+    # -- accounts
+
+    def account(self, mark: str) -> Account | None:
+        """What is known of the article with this mark."""
+        return next(self._accounts("mark = ?", mark), None)
+
+    def accounts(self) -> Iterator[Account]:
+        """All there are, by mark."""
+        return self._accounts("true ORDER BY mark")
+
+    def like(self, heading: Heading) -> list[Account]:
+        """The articles last seen in the same file, or as well described, the likeliest first."""
+        number = _number(heading)
+        found = {
+            account.mark: account
+            for account in (
+                *self._accounts("path = ?", _blob(heading.path)),
+                *(self._accounts("number = ?", number) if number else ()),
+                *self._accounts("published = ? AND title = ?", heading.published, heading.title),
+            )
+        }
+        return list(found.values())
+
+    def recent(self, since: int) -> list[Account]:
+        """The articles that arrived or really changed after this instant."""
+        return [
+            *self._accounts("arrived > ?", since),
+            *self._accounts("version > 1 AND changed > ? AND arrived <= ?", since, since),
+        ]
+
+    def keep(self, account: Account) -> None:
+        """Take over what is known of an article now."""
+        values = (
+            account.mark, _blob(account.key), _blob(account.path), _number(account.heading),
+            *account[3:],
+        )  # fmt: skip
+        self._db.execute(
+            """INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+               ON CONFLICT (mark) DO UPDATE SET (key, path, number, title, published, arrived,
+               began, changed, version, fingerprint) = (excluded.key, excluded.path,
+               excluded.number, excluded.title, excluded.published, excluded.arrived,
+               excluded.began, excluded.changed, excluded.version, excluded.fingerprint)""",
+            values,
+        )
+
+    def forget(self, mark: str) -> None:
+        """Let go of an article, as it is part of another now."""
+        self._db.execute("DELETE FROM articles WHERE mark = ?", (mark,))
+
+    def text(self, mark: str) -> str | None:
+        """The words of an article as they were announced last; None where they were not kept."""
+        found = self._db.execute("SELECT text FROM articles WHERE mark = ?", (mark,)).fetchone()
+        return zlib.decompress(found[0]).decode() if found and found[0] else None
+
+    def keep_text(self, mark: str, text: str) -> None:
+        """Keep the words of an article, to tell later what was changed."""
+        packed = zlib.compress(text.encode())
+        self._db.execute("UPDATE articles SET text = ? WHERE mark = ?", (packed, mark))
+
+    def _accounts(self, where: str, *values: object) -> Iterator[Account]:
+        found = self._db.execute(f"SELECT {_COLUMNS} FROM articles WHERE {where}", values)
+        for mark, key, path, *rest in found.fetchall():
+            yield Account(mark, _text(key), _text(path), *rest)
+
+
+def _number(heading: Heading) -> bytes:
+    number = identity.number_of(heading.path)
+    return _blob(f"{heading.source}/{number}") if number else b""
+
+
+def _blob(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # a file's name may be no text
+
+
+def _text(blob: bytes) -> str:
+    return blob.decode("utf-8", "surrogateescape")
