@@ -179,6 +179,16 @@ class FeedTable(NamedTuple):
     subtitle: str = key("", "one sentence about it")
     each: str = key("", "source: one feed for every first-level folder", choices=("", "source"))
     limit: int = key(50, "it holds at most so many entries", least=1)
+    recent: int = key(
+        2 * 86_400,
+        "beyond the limit it holds all that arrived within this time, so that nobody misses any",
+        reads="seconds",
+    )
+    max_size: int = key(
+        1_000_000,
+        "bytes of each document; when it would be larger, older entries become summaries",
+        reads="bytes", least=20_000,
+    )  # fmt: skip
     formats: tuple[str, ...] = key(FORMATS, "atom, rss, json", choices=FORMATS)
     content: str = key("full", "the whole article, or its summary", choices=("full", "summary"))
     order: str = key(
@@ -251,6 +261,8 @@ class Config(NamedTuple):
             language=table.language or (source.language if source else site.language),
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
+            recent=table.recent,
+            max_size=table.max_size,
             edits=table.edits,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),

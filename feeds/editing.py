@@ -50,6 +50,8 @@ class Edition(NamedTuple):
     feeds: tuple[Feed, ...]
     media: dict[str, tuple[str, ...]]  # by slug: pictures below the seed folder its entries show
     rows: frozenset[int]  # of the catalogue, of all entries
+    lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
+    expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
     measured: Measured
 
 
@@ -68,7 +70,7 @@ def edit(
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
-    chosen = windows(channels, catalogue, now, parse_all)
+    chosen, lately, expires = windows(channels, catalogue, register, now, parse_all)
     standing = {row: heading for window in chosen.values() for row, heading in window}
     rows = frozenset(standing)
     articles = {row: catalogue.article(row) for row in rows}
@@ -91,31 +93,66 @@ def edit(
     feeds = tuple(
         feed_of(c, chosen[c.slug], articles, accounts, config, catalogue) for c in channels
     )
-    return Edition(feeds, media, rows, measured)
+    ids = {
+        c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
+        for c in channels
+    }
+    return Edition(feeds, media, rows, ids, expires, measured)
+
+
+class Windows(NamedTuple):
+    """What stands in each channel, by slug."""
+
+    chosen: dict[str, Window]
+    lately: dict[str, Window]  # that part of it that arrived lately
+    expires: dict[str, int]  # when an entry leaves by itself; 0: none does
 
 
 def windows(
     channels: Sequence[Channel],
     catalogue: Catalogue,
+    register: Register,
     now: int,
     parse: Callable[[Sequence[tuple[int, Heading]]], None],
-) -> dict[str, Window]:
-    """What stands in each channel, by slug, after `parse` saw to it that all of it can be had.
+) -> Windows:
+    """What stands in each channel after `parse` saw to it that all of it can be had.
 
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
-    chosen: dict[str, Window] = {}
+    made = Windows({}, {}, {})
+    chosen = made.chosen
     pending = list(channels)
     while pending:
+        recent = recents(channels, catalogue, register, now)
         for channel in pending:
             newest = catalogue.newest(now, channel.order, channel.source, channel.limit)
-            chosen[channel.slug] = selection.window(channel, newest)
+            window = selection.window(channel, newest)
+            late = selection.lately(channel, recent, now)
+            chosen[channel.slug] = selection.merged(channel, window, ((r, h) for r, h, _ in late))
+            made.lately[channel.slug] = [(row, heading) for row, heading, _ in late]
+            beyond = {row for row, _ in chosen[channel.slug]} - {row for row, _ in window}
+            made.expires[channel.slug] = min((end for r, _, end in late if r in beyond), default=0)
         rows = {row: heading for window in chosen.values() for row, heading in window}
         missing = [(row, heading) for row, heading in rows.items() if not catalogue.parsed(row)]
         parse(missing)
         lost = {row for row, _ in missing if not catalogue.parsed(row)}
         pending = [c for c in channels if any(row in lost for row, _ in chosen[c.slug])]
-    return chosen
+    return made
+
+
+def recents(
+    channels: Sequence[Channel], catalogue: Catalogue, register: Register, now: int
+) -> list[selection.Recent]:
+    """The articles that arrived, or really changed, so lately that a channel may have to show it."""
+    accounts = register.recent(now - max((c.recent for c in channels), default=0))
+    keys = {identity.short(k): account for account in accounts for k in register.keys_of(account)}
+    found: dict[int, selection.Recent] = {}
+    for row, heading, key in catalogue.find(keys) if keys else ():
+        account = keys[identity.short(key)]
+        changed = account.changed if account.version > 1 else 0
+        clipped = heading if heading.updated <= now else heading._replace(updated=heading.published)
+        found[row] = selection.Recent(row, clipped, account.arrived, changed)
+    return list(found.values())
 
 
 def parse(
@@ -334,6 +371,12 @@ def home_of(slug: str, config: Config) -> str:
     return f"{config.site.url}{urls.escaped(slug)}/"
 
 
+def entry_id(account: Account, channel: Channel, config: Config) -> str:
+    """The id of an article's entry; another for each version where a channel wants that."""
+    version = f";v={account.version}" if channel.edits == "new" and account.version > 1 else ""
+    return identity.tag(config.site.authority, config.site.since, account.mark) + version
+
+
 def _entry(
     heading: Heading,
     account: Account,
@@ -342,17 +385,16 @@ def _entry(
     config: Config,
     catalogue: Catalogue,
 ) -> Entry:
-    site, source = config.site, config.source(heading.source)
+    source = config.source(heading.source)
     measures = {
         picture.url: asked.measure
         for picture in article.pictures
         if (asked := catalogue.asked(picture.url)) is not None
     }
     names = article.authors or ((source.author,) if source.author else ())
-    version = f";v={account.version}" if channel.edits == "new" and account.version > 1 else ""
     updated = account.began if channel.edits == "silent" else account.changed
     return Entry(
-        id=identity.tag(site.authority, site.since, account.mark) + version,
+        id=entry_id(account, channel, config),
         title=heading.title,
         link=heading.link,
         published=utc(heading.published),

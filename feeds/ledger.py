@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 _APPLICATION = 0x4C454447  # "LEDG"
 _VERSION = 2
 _SCHEMA = """
+    DROP TABLE IF EXISTS renderings;
     CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER);
     CREATE TABLE IF NOT EXISTS renderings (
-        slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, media TEXT
+        slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, expires INTEGER,
+        media TEXT
     );
 """
 
@@ -35,6 +37,7 @@ class Rendering(NamedTuple):
     inputs: str  # digest of all that decides their bytes
     entries: int = 0
     updated: int = 0  # seconds since the epoch
+    expires: int = 0  # when an entry leaves the feed by itself; 0: none does
     media: tuple[str, ...] = ()  # pictures below the seed folder that its entries show
 
 
@@ -121,8 +124,7 @@ class Ledger:
 
         found = self._db.execute("SELECT * FROM renderings")
         return {
-            slug: Rendering(inputs, entries, updated, tuple(json.loads(media)))
-            for slug, inputs, entries, updated, media in found
+            slug: Rendering(*rest, media=tuple(json.loads(media))) for slug, *rest, media in found
         }
 
     def record(
@@ -145,9 +147,9 @@ class Ledger:
             ((slug,) for slug in known if slug not in renderings),
         )
         self._db.executemany(
-            "INSERT OR REPLACE INTO renderings VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO renderings VALUES (?, ?, ?, ?, ?, ?)",
             (
-                (slug, r.inputs, r.entries, r.updated, json.dumps(r.media))
+                (slug, r.inputs, r.entries, r.updated, r.expires, json.dumps(r.media))
                 for slug, r in renderings.items()
                 if known.get(slug) != r
             ),

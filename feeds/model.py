@@ -289,6 +289,8 @@ class Channel(NamedTuple):
     language: str = ""
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
+    recent: int = 0  # seconds; what arrived within them stands in it beyond the limit
+    max_size: int = 1 << 60  # bytes that each of its documents may have
     edits: str = "updated"  # what a real change does: or "silent" or "new"
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

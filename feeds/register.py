@@ -31,6 +31,7 @@ SCHEMA = """
         arrived INTEGER, began INTEGER, changed INTEGER, version INTEGER, fingerprint TEXT,
         text BLOB
     );
+    CREATE INDEX IF NOT EXISTS aliases_mark ON aliases (mark);
     CREATE INDEX IF NOT EXISTS articles_path ON articles (path);
     CREATE INDEX IF NOT EXISTS articles_number ON articles (number) WHERE number <> x'';
     CREATE INDEX IF NOT EXISTS articles_title ON articles (published, title);
@@ -115,6 +116,11 @@ class Register:
             self._db.execute("DELETE FROM aliases WHERE key = ?", (_blob(key),))
         else:
             self._db.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?)", (_blob(key), mark))
+
+    def keys_of(self, account: Account) -> set[str]:
+        """Every key under which the article may be found."""
+        found = self._db.execute("SELECT key FROM aliases WHERE mark = ?", (account.mark,))
+        return {account.key, *(_text(key) for (key,) in found)}
 
     def aliases(self) -> list[tuple[str, str]]:
         """Every key that means another article than the one derived from it, with that one's mark."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import editing, formats, publisher, recognition, selection
+from feeds import editing, fitting, formats, publisher, recognition, selection
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from feeds.catalogue import Catalogue
     from feeds.config import Config
     from feeds.cycle import Progress
+    from feeds.editing import Edition
     from feeds.ledger import Ledger
     from feeds.model import Channel, Document, Feed, Heading
     from feeds.register import Register
@@ -55,17 +56,21 @@ def renew(
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
     edition = editing.edit(chosen, config, catalogue, register, now, progress, measuring=measuring)
-    fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
+    budgets = {channel.slug: channel.max_size for channel in chosen}
+    fresh = {feed.slug: _rendering(feed, edition, budgets[feed.slug]) for feed in edition.feeds}
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
     kept[SITE] = Rendering(digest(VERSION, config.site, listed))
 
+    notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     for feed in edition.feeds:
         for path in edition.media[feed.slug]:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
         if everything or renderings.get(feed.slug) != fresh[feed.slug]:
-            bodies.update(_proofed(formats.render(feed), feed))
+            fitted = fitting.fit(feed, budgets[feed.slug], edition.lately[feed.slug])
+            bodies.update(_proofed(fitted.documents, fitted.feed))
+            notes.extend(filter(None, [fitted.told]))
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
     others = set(_names(before, kept)) - bodies.keys()
@@ -74,7 +79,10 @@ def renew(
     ledger.record(outcome.published, kept)
     catalogue.forget_left()
 
-    report = told(found, catalogue, now)._replace(
+    report = told(found, catalogue, now)
+    dues = (report.due, *(utc(r.expires) for r in kept.values() if r.expires))
+    report = report._replace(
+        due=min(filter(None, dues), default=None),
         feeds=tuple(
             one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
             for one in listed
@@ -83,7 +91,7 @@ def renew(
         deleted=outcome.deleted,
         measured=edition.measured.fresh,
         unmeasured=edition.measured.failed,
-        notes=(*_lost(ledger),),
+        notes=tuple(notes),
     )
     pictures = edition.measured.due
     if chosen is every:
@@ -166,9 +174,11 @@ def _chosen(
 # --- from feeds to documents --------------------------------------------------------------------
 
 
-def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
+def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
     updated = int(feed.updated.timestamp())
-    return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
+    inputs = digest(VERSION, feed, budget, sorted(edition.lately[feed.slug]))
+    media, expires = edition.media[feed.slug], edition.expires[feed.slug]
+    return Rendering(inputs, len(feed.entries), updated, expires, media)
 
 
 def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, bytes]]:

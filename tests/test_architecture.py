@@ -27,7 +27,7 @@ LAYERS = (
         "seeds", "heading", "article", "images", "catalogue", "ledger", "selection", "publisher", "workers", "lock",
         "formats", "formats.links", "formats.xml", "formats.json", "formats.opml", "formats.page", "formats.proof",
     ),
-    ("survey",),
+    ("survey", "fitting"),
     ("editing",),
     ("renewal",),
     ("cycle",),
