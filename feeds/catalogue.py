@@ -14,6 +14,7 @@ import json
 import marshal
 import os
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, StateError
@@ -442,19 +443,33 @@ class Catalogue:
         )
 
 
+def noted(path: str, name: str) -> str:
+    """What the catalogue at `path` keeps under `name`; only read, so it may be asked at any time."""
+    with _looked_into(path) as db:
+        found = db and db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else ""
+
+
 def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
     """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
+    with _looked_into(path) as db:
+        found = (
+            db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
+            for url in (urls if db else ())
+        )
+        return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
+
+
+@contextmanager
+def _looked_into(path: str) -> Iterator[sqlite3.Connection | None]:
     from urllib.parse import quote
 
     if not os.path.exists(path):
-        return {}
+        yield None
+        return
     db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)
     try:
-        found = (
-            db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
-            for url in urls
-        )
-        return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
+        yield db
     except sqlite3.DatabaseError as error:
         raise StateError(f"{path}: {error}") from None
     finally:

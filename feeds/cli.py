@@ -57,10 +57,29 @@ def parser() -> argparse.ArgumentParser:
         "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
     )
 
+    generate.add_argument(
+        "--accept", action="store_true", help="even if entries would be shown again or vanish"
+    )
+
+    plan = verb("plan", "tell what subscribers would see if this were published; write nothing")
+    plan.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+    )
+
+    diff = verb("diff", "show the change of a document as entries")
+    diff.add_argument("old", help="an Atom, RSS or JSON feed as it was")
+    diff.add_argument("new", help="the same as it is")
+
     check = verb("check", "read every article, write nothing, and list every problem")
     check.add_argument(
         "--strict", action="store_true", help="exit with 1 for repaired articles too"
     )
+
+    problems = verb("problems", "list what the last build held back or repaired, and why")
+    problems.add_argument("code", nargs="*", help="only problems with these codes")
+
+    explain = verb("explain", "tell what the code of a problem means, and what to do")
+    explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
 
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")

@@ -158,6 +158,13 @@ class Websub(NamedTuple):
     hubs: tuple[str, ...] = key((), "addresses of hubs", check="urls")
 
 
+class Guard(NamedTuple):
+    """When a build is refused, as it would show subscribers what they have seen, or take it away."""
+
+    share: int = key(20, "percent of a feed's entries that may be shown again or vanish", least=0)
+    least: int = key(10, "so many entries of a feed never matter", least=0)
+
+
 class Source(NamedTuple):
     """What is known of the articles in one first-level folder."""
 
@@ -222,6 +229,7 @@ class Config(NamedTuple):
     dates: Dates
     content: Content
     images: Images
+    guard: Guard
     schedule: Schedule
     websub: Websub
     sources: tuple[Source, ...]
@@ -276,6 +284,7 @@ TABLES: dict[str, type[Any]] = {
     "dates": Dates,
     "content": Content,
     "images": Images,
+    "guard": Guard,
     "schedule": Schedule,
     "websub": Websub,
     "source": Source,  # [[source]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
 from feeds import lock, publisher, workers
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from feeds.config import Config
+    from feeds.forecast import Outlook
     from feeds.survey import Found
 
 
@@ -42,6 +43,7 @@ def build(
     now: int,
     *,
     offline: bool = False,
+    accept: bool = False,
     wait: float = 60.0,
     waiting: Callable[[int], None] = lambda _: None,
     progress: Progress = silent,
@@ -52,7 +54,8 @@ def build(
     2. what nothing has touched since the last build is left as it is
     3. editing: windows, articles, pictures, feeds
     4. formats: documents, each proof-read before any is published
-    5. publisher: out/ agrees with the documents
+    5. forecast: what subscribers would see again or lose is refused, unless `accept`
+    6. publisher: out/ agrees with the documents
 
     `now` is in seconds since the epoch.  Raises PublishError when the result can't be published:
     then what was published before stays; BusyError when another build goes on for `wait` seconds.
@@ -68,7 +71,9 @@ def build(
         with closing(catalogue):
             ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"), str(now))
             with closing(ledger):
-                return _build(config, now, catalogue, ledger, progress, offline=offline)
+                return _build(
+                    config, now, catalogue, ledger, progress, offline=offline, accept=accept
+                )
 
 
 def _build(
@@ -79,11 +84,42 @@ def _build(
     progress: Progress,
     *,
     offline: bool,
+    accept: bool,
 ) -> Report:
     found = _survey(config, now, catalogue, progress)
     measuring = config.images.measure and not offline
     settings = digest(VERSION, config)
-    stale = (
+    stale = _stale(config, settings, now, catalogue, ledger, measuring=measuring)
+    if not stale and not found.changed:
+        return _recalled(catalogue.note("report"), found)
+    # Until the end, a build that is cut off must not look like one that came to its end.
+    catalogue.keep("settings", "")
+    catalogue.commit()
+    from feeds import renewal
+
+    prepared = renewal.prepare(
+        config, now, catalogue, ledger, found, progress, measuring=measuring, everything=stale
+    )
+    if not accept:
+        renewal.forecast.judge(prepared.outlooks, config.guard)
+    report = renewal.publish(prepared, config, now, catalogue, ledger, found)
+    catalogue.keep("report", json.dumps(report, default=str))
+    catalogue.keep("settings", settings)
+    catalogue.commit()
+    return report
+
+
+def _stale(
+    config: Config,
+    settings: str,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    *,
+    measuring: bool,
+) -> bool:
+    """Whether all feeds have to be made anew, whatever the seeds say."""
+    return (
         catalogue.note("settings") != settings
         or not ledger.fact("begun")
         or _passed(catalogue.note("due"), now)
@@ -93,20 +129,37 @@ def _build(
             for name, published in ledger.documents().items()
         )
     )
-    if not stale and not found.changed:
-        return _recalled(catalogue.note("report"), found)
-    # Until the end, a build that is cut off must not look like one that came to its end.
-    catalogue.keep("settings", "")
-    catalogue.commit()
-    from feeds import renewal
 
-    report = renewal.renew(
-        config, now, catalogue, ledger, found, progress, measuring=measuring, everything=stale
-    )
-    catalogue.keep("report", json.dumps(report, default=str))
-    catalogue.keep("settings", settings)
-    catalogue.commit()
-    return report
+
+def plan(
+    config: Config,
+    now: int,
+    *,
+    wait: float = 60.0,
+    waiting: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
+) -> tuple[Outlook, ...]:
+    """What subscribers would see if this were published, feed by feed; nothing is written.
+
+    Feeds in which nothing would change are left out.  No picture is asked for.
+    """
+    paths = [os.path.join(config.paths.state, f"{n}.sqlite") for n in ("catalogue", "ledger")]
+    known = [path if os.path.exists(path) else ":memory:" for path in paths]
+    with ExitStack() as stack:
+        if known != [":memory:"] * 2:
+            stack.enter_context(lock.held(os.path.join(config.paths.state, "lock"), wait, waiting))
+        catalogue = stack.enter_context(closing(Catalogue(known[0], *_recipes(config))))
+        ledger = stack.enter_context(closing(Ledger(known[1], str(now))))
+        found = _survey(config, now, catalogue, progress)
+        stale = _stale(config, digest(VERSION, config), now, catalogue, ledger, measuring=False)
+        if not stale and not found.changed:
+            return ()
+        from feeds import renewal
+
+        prepared = renewal.prepare(
+            config, now, catalogue, ledger, found, progress, measuring=False, everything=stale
+        )
+        return tuple(outlook for outlook in prepared.outlooks if outlook.changes)
 
 
 def _survey(config: Config, now: int, catalogue: Catalogue, progress: Progress) -> Found:
@@ -152,6 +205,17 @@ def _recalled(text: str, found: Found) -> Report:
         "due": datetime.fromisoformat(said["due"]) if said["due"] else None,
     }
     return Report(seeds=found.seeds, **lasting)
+
+
+def problems(config: Config) -> list[Problem]:
+    """What the last build held back or repaired; raises StateError when there was none."""
+    from feeds.catalogue import noted
+
+    text = noted(os.path.join(config.paths.state, "catalogue.sqlite"), "report")
+    if not text:
+        raise StateError("no build has come to its end here yet; run `feeds generate` first")
+    said = dict(zip(Report._fields, json.loads(text), strict=True))
+    return [Problem(*problem) for problem in (*said["held"], *said["repaired"])]
 
 
 def check(config: Config, now: int, *, progress: Progress = silent) -> Report:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds.model import Published, StateError
+from feeds.model import Published, Standing, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ _SCHEMA = """
         slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, expires INTEGER,
         media TEXT
     );
+    CREATE TABLE IF NOT EXISTS standing (slug TEXT PRIMARY KEY, entries TEXT);
 """
 
 
@@ -127,10 +128,23 @@ class Ledger:
             slug: Rendering(*rest, media=tuple(json.loads(media))) for slug, *rest, media in found
         }
 
+    def standing(self, slug: str) -> tuple[Standing, ...] | None:
+        """The entries that were published in a feed last; None when it never was."""
+        import json
+
+        found = self._db.execute("SELECT entries FROM standing WHERE slug = ?", (slug,)).fetchone()
+        return tuple(Standing(*entry) for entry in json.loads(found[0])) if found else None
+
     def record(
-        self, documents: Mapping[str, Published], renderings: Mapping[str, Rendering]
+        self,
+        documents: Mapping[str, Published],
+        renderings: Mapping[str, Rendering],
+        standing: Mapping[str, tuple[Standing, ...]],
     ) -> None:
-        """Take over what lies in the output folder now, all of it."""
+        """Take over what lies in the output folder now, all of it.
+
+        `standing` holds the entries of the feeds that were made anew.
+        """
         import json
 
         before, known = self.documents(), self.renderings()
@@ -153,6 +167,14 @@ class Ledger:
                 for slug, r in renderings.items()
                 if known.get(slug) != r
             ),
+        )
+        self._db.executemany(
+            "DELETE FROM standing WHERE slug = ?",
+            ((slug,) for slug in known if slug not in renderings),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO standing VALUES (?, ?)",
+            ((slug, json.dumps(entries, ensure_ascii=False)) for slug, entries in standing.items()),
         )
         self._db.execute("COMMIT")
 

@@ -203,6 +203,17 @@ class Document(NamedTuple):
     body: bytes
 
 
+class Standing(NamedTuple):
+    """An entry as subscribers know it."""
+
+    id: str
+    title: str
+    link: str
+    published: int  # seconds since the epoch
+    updated: int  # the same
+    says: str = ""  # digest of its text, where that is known
+
+
 class Published(NamedTuple):
     """A file of ours in the output folder, as it was left."""
 

@@ -36,6 +36,15 @@ def intact(out: str, name: str, published: Published) -> bool:
     return (status.st_size, status.st_mtime_ns) == (published.size, published.mtime)
 
 
+def body_of(out: str, name: str) -> bytes | None:
+    """The bytes that lie in the output folder under a name; None where none do."""
+    try:
+        with open(os.path.join(out, name), "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 def publish(
     out: str,
     bodies: Mapping[str, bytes | Callable[[], bytes]],
@@ -57,9 +66,7 @@ def publish(
     written: list[str] = []
     try:
         os.makedirs(out, exist_ok=True)
-        new = [name for name in bodies if name not in before]
-        if new:
-            promise(new)
+        promise([name for name in bodies if name not in before])
         folders: set[str] = set()
         for name, given in bodies.items():
             body = given if isinstance(given, bytes) else given()

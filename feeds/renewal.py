@@ -7,14 +7,17 @@ Feeds that no change can touch keep their documents, unread.
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import editing, fitting, formats, publisher, recognition, selection
+from feeds import editing, fitting, forecast, formats, publisher, recognition, selection
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
-from feeds.model import VERSION, ConfigError, Listed, PublishError, Report, digest
+from feeds.model import (
+    VERSION, ConfigError, FeedsError, Listed, PublishError, Report, Standing, digest,
+)  # fmt: skip
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
@@ -24,15 +27,31 @@ if TYPE_CHECKING:
     from feeds.config import Config
     from feeds.cycle import Progress
     from feeds.editing import Edition
+    from feeds.forecast import Outlook
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Feed, Heading
+    from feeds.model import Channel, Document, Entry, Feed, Heading, Published
     from feeds.register import Register
     from feeds.survey import Found
 
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
-def renew(
+class Prepared(NamedTuple):
+    """All that is to be published, and what it means to subscribers."""
+
+    bodies: dict[str, bytes | Callable[[], bytes]]
+    before: dict[str, Published]
+    others: set[str]  # names of before that stay as they are
+    kept: dict[str, Rendering]
+    standing: dict[str, tuple[Standing, ...]]  # by slug, of the feeds that were made anew
+    outlooks: tuple[Outlook, ...]  # of these feeds, and of those that go
+    listed: list[Listed]
+    edition: Edition
+    notes: tuple[str, ...]
+    whole: bool  # every feed was looked at
+
+
+def prepare(
     config: Config,
     now: int,
     catalogue: Catalogue,
@@ -42,65 +61,114 @@ def renew(
     *,
     measuring: bool,
     everything: bool,
-) -> Report:
-    """Make and publish the feeds that `found` may have changed, or `everything`.
+) -> Prepared:
+    """Make the feeds that `found` may have changed, or `everything`; nothing is published.
 
-    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right
-    or can't be written.
+    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right.
     """
     ledger.begin()
     register = ledger.register
+    begun = bool(register.fact("begun"))
     config = known_as(config, register)
     recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
     edition = editing.edit(chosen, config, catalogue, register, now, progress, measuring=measuring)
-    budgets = {channel.slug: channel.max_size for channel in chosen}
-    fresh = {feed.slug: _rendering(feed, edition, budgets[feed.slug]) for feed in edition.feeds}
+    limits = {channel.slug: channel for channel in chosen}
+    fresh = {
+        feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
+    }
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
     kept[SITE] = Rendering(digest(VERSION, config.site, listed))
 
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    standing: dict[str, tuple[Standing, ...]] = {}
+    outlooks: list[Outlook] = []
     for feed in edition.feeds:
-        for path in edition.media[feed.slug]:
+        slug = feed.slug
+        for path in edition.media[slug]:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
-        if everything or renderings.get(feed.slug) != fresh[feed.slug]:
-            fitted = fitting.fit(feed, budgets[feed.slug], edition.lately[feed.slug])
-            bodies.update(_proofed(fitted.documents, fitted.feed))
-            notes.extend(filter(None, [fitted.told]))
+        if not everything and renderings.get(slug) == fresh[slug]:
+            continue
+        fitted = fitting.fit(feed, limits[slug].max_size, edition.lately[slug])
+        bodies.update(_proofed(fitted.documents, fitted.feed))
+        notes.extend(filter(None, [fitted.told]))
+        standing[slug] = tuple(map(_standing, fitted.feed.entries))
+        known = ledger.standing(slug)
+        if known is None and not begun:
+            known = _published(config, feed)
+        full = len(feed.entries) >= limits[slug].limit
+        outlooks.append(forecast.look(slug, known or (), standing[slug], full=full))
+    outlooks.extend(
+        forecast.look(slug, ledger.standing(slug) or (), ())
+        for slug in renderings
+        if slug not in kept
+    )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
     others = set(_names(before, kept)) - bodies.keys()
-    publisher.sweep(config.paths.out)
-    outcome = publisher.publish(config.paths.out, bodies, before, others, ledger.promise)
-    ledger.record(outcome.published, kept)
-    catalogue.forget_left()
+    return Prepared(
+        bodies, before, others, kept, standing, tuple(outlooks), listed, edition, tuple(notes),
+        chosen is every,
+    )  # fmt: skip
 
+
+def publish(
+    prepared: Prepared, config: Config, now: int, catalogue: Catalogue, ledger: Ledger, found: Found
+) -> Report:
+    """Publish what was prepared; raises PublishError when it can't be written."""
+    publisher.sweep(config.paths.out)
+    outcome = publisher.publish(
+        config.paths.out, prepared.bodies, prepared.before, prepared.others, ledger.promise
+    )
+    ledger.record(outcome.published, prepared.kept, prepared.standing)
+    catalogue.forget_left()
     report = told(found, catalogue, now)
-    dues = (report.due, *(utc(r.expires) for r in kept.values() if r.expires))
+    dues = (report.due, *(utc(r.expires) for r in prepared.kept.values() if r.expires))
+    measured = prepared.edition.measured
     report = report._replace(
         due=min(filter(None, dues), default=None),
         feeds=tuple(
             one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
-            for one in listed
+            for one in prepared.listed
         ),
         written=outcome.written,
         deleted=outcome.deleted,
-        measured=edition.measured.fresh,
-        unmeasured=edition.measured.failed,
-        notes=tuple(notes),
+        measured=measured.fresh,
+        unmeasured=measured.failed,
+        notes=prepared.notes,
     )
-    pictures = edition.measured.due
-    if chosen is every:
-        catalogue.forget_articles(edition.rows)
+    pictures = measured.due
+    if prepared.whole:
+        catalogue.forget_articles(prepared.edition.rows)
     elif (earlier := catalogue.note("pictures")) and (pictures is None or int(earlier) < pictures):
         pictures = int(earlier)
     catalogue.keep("pictures", str(pictures or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def _standing(entry: Entry) -> Standing:
+    return Standing(
+        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
+        int(entry.updated.timestamp()),
+    )  # fmt: skip
+
+
+def _published(config: Config, feed: Feed) -> tuple[Standing, ...] | None:
+    """What stands in the feed by the output folder alone, where no ledger remembers it."""
+    from feeds.formats import reading
+
+    for form in ("json", "atom", "rss"):
+        name = f"{feed.slug}/{formats.FILES[form][0]}"
+        body = publisher.body_of(config.paths.out, name)
+        if body is not None:
+            with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
+                return tuple(one._replace(says="") for one in reading.entries(body, name))
+    return None
 
 
 def known_as(config: Config, register: Register) -> Config:

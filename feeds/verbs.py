@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
 from feeds.model import ConfigError, SeedError
+from feeds.problems import CODES
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,6 +29,7 @@ def generate(given: Namespace, console: Console) -> int:
         settings,
         int(time.time()),
         offline=given.offline,
+        accept=given.accept,
         wait=given.wait,
         waiting=lambda holder: console.note(f"waiting for another build (process {holder}) to end"),
         progress=console.progress,
@@ -38,6 +40,79 @@ def generate(given: Namespace, console: Console) -> int:
     for reason in built.unmeasured:
         console.detail(f"picture unknown: {reason}")
     return PROBLEMS if built.held else WELL
+
+
+def plan(given: Namespace, console: Console) -> int:
+    """Tell what subscribers would see if this were published; write nothing."""
+    from feeds import config, cycle, forecast
+
+    settings = config.load(given.config)
+    outlooks = cycle.plan(
+        settings, int(time.time()), wait=given.wait,
+        waiting=lambda holder: console.note(f"waiting for a build (process {holder}) to end"),
+        progress=console.progress,
+    )  # fmt: skip
+    console.done()
+    console.result(outlooks, forecast.lines(outlooks, console.bold))
+    forecast.judge(outlooks, settings.guard)
+    return WELL
+
+
+def diff(given: Namespace, console: Console) -> int:
+    """Tell what the subscribers of a document would see of its change."""
+    from feeds import forecast
+    from feeds.formats import reading
+    from feeds.model import FeedsError
+
+    told = []
+    for path in (given.old, given.new):
+        try:
+            with open(path, "rb") as file:
+                told.append(reading.entries(file.read(), path))
+        except OSError as error:
+            raise FeedsError(f"{path}: {error.strerror}") from None
+    outlook = forecast.look(given.new, *told, full=False)
+    console.result(outlook, forecast.lines([outlook], console.bold))
+    return WELL
+
+
+def problems(given: Namespace, console: Console) -> int:
+    """List the articles that the last build held back or repaired, and why."""
+    from feeds import config, cycle
+    from feeds.console import problems as listed
+
+    settings = config.load(given.config)
+    found = cycle.problems(settings)
+    if given.code:
+        found = [p for p in found if p.code in given.code]
+    console.result(found, (
+        *listed(found, os.path.relpath(settings.paths.seeds)),
+        *(["no article is held back or repaired"] if not found else []),
+    ))  # fmt: skip
+    return PROBLEMS if any(CODES[problem.code].held for problem in found) else WELL
+
+
+def explain(given: Namespace, console: Console) -> int:
+    """Tell what the code of a problem means, and what to do."""
+    from feeds.schema import near
+
+    codes = given.codes or list(CODES)
+    for code in codes:
+        if code not in CODES:
+            raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
+    console.result(
+        {code: CODES[code] for code in codes},
+        (
+            line
+            for code in codes
+            for line in (
+                f"{console.bold(code)}: {CODES[code].meaning}",
+                f"    {'held back' if CODES[code].held else 'published after a repair'};"
+                f" {CODES[code].remedy}",
+            )
+        ),
+    )
+    return WELL
 
 
 def check(given: Namespace, console: Console) -> int:

@@ -26,8 +26,9 @@ LAYERS = (
     (
         "seeds", "heading", "article", "images", "catalogue", "ledger", "selection", "publisher", "workers", "lock",
         "formats", "formats.links", "formats.xml", "formats.json", "formats.opml", "formats.page", "formats.proof",
+        "formats.reading",
     ),
-    ("survey", "fitting"),
+    ("survey", "fitting", "forecast"),
     ("editing",),
     ("renewal",),
     ("cycle",),
