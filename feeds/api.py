@@ -22,7 +22,8 @@ def generate(
     a FeedsError when nothing can be published: what was published before stays.  So it does when
     too many entries would be shown again or vanish, unless you `accept` that.
     """
-    return cycle.build(config, int(now.timestamp()), offline=offline, accept=accept)
+    pictures = "none" if offline else "all"
+    return cycle.build(config, int(now.timestamp()), pictures=pictures, accept=accept)
 
 
 def read(config: Config, path: str) -> tuple[Heading, Article]:

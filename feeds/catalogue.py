@@ -146,9 +146,16 @@ class Catalogue:
 
     # -- folders and headings
 
-    def listings(self) -> dict[bytes, bytes]:
-        """The listing of every folder as it was last seen, marshalled."""
-        return dict(self._db.execute("SELECT path, listing FROM folders"))
+    def folders(self) -> set[bytes]:
+        """The path of every folder as it was last seen."""
+        return {path for (path,) in self._db.execute("SELECT path FROM folders")}
+
+    def listings(self, paths: Collection[bytes] | None = None) -> dict[bytes, bytes]:
+        """The listing of every folder, or of those at `paths`, as last seen, marshalled."""
+        if paths is None:
+            return dict(self._db.execute("SELECT path, listing FROM folders"))
+        query = f"SELECT path, listing FROM folders WHERE path IN ({_marks(paths)})"
+        return dict(self._db.execute(query, tuple(paths)))
 
     def count(self) -> int:
         """How many seeds lie in all folders."""
@@ -474,3 +481,7 @@ def _looked_into(path: str) -> Iterator[sqlite3.Connection | None]:
         raise StateError(f"{path}: {error}") from None
     finally:
         db.close()
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

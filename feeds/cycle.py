@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
     from feeds.forecast import Outlook
+    from feeds.model import Hint
     from feeds.survey import Found
 
 
@@ -31,18 +32,28 @@ class Progress(Protocol):
     """What is told how far a build has come."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` are done in this stage; a total of 0 is not known."""
+        """`done` of `total` are done in this stage; a total of 0 is not known.
+
+        What it raises ends the build there, as whole as a build that was killed.
+        """
 
 
 def silent(stage: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
+def never() -> bool:
+    """Don't hurry."""
+    return False
+
+
 def build(
     config: Config,
     now: int,
     *,
-    offline: bool = False,
+    pictures: str = "all",
+    hint: Hint | None = None,
+    hurry: Callable[[], bool] = never,
     accept: bool = False,
     wait: float = 60.0,
     waiting: Callable[[int], None] = lambda _: None,
@@ -57,7 +68,9 @@ def build(
     5. forecast: what subscribers would see again or lose is refused, unless `accept`
     6. publisher: out/ agrees with the documents
 
-    `now` is in seconds since the epoch.  Raises PublishError when the result can't be published:
+    `now` is in seconds since the epoch.  `pictures` says which are asked for: "all" that are due,
+    "new" ones that were never asked for, or "none"; once `hurry` says so, no further ones are.
+    With a `hint`, the survey trusts it.  Raises PublishError when the result can't be published:
     then what was published before stays; BusyError when another build goes on for `wait` seconds.
     """
     try:
@@ -72,7 +85,7 @@ def build(
             ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"), str(now))
             with closing(ledger):
                 return _build(
-                    config, now, catalogue, ledger, progress, offline=offline, accept=accept
+                    config, now, catalogue, ledger, pictures, hint, hurry, progress, accept=accept
                 )
 
 
@@ -81,15 +94,18 @@ def _build(
     now: int,
     catalogue: Catalogue,
     ledger: Ledger,
+    pictures: str,
+    hint: Hint | None,
+    hurry: Callable[[], bool],
     progress: Progress,
     *,
-    offline: bool,
     accept: bool,
 ) -> Report:
-    found = _survey(config, now, catalogue, progress)
-    measuring = config.images.measure and not offline
+    found = _survey(config, now, catalogue, progress, hint)
+    if not config.images.measure:
+        pictures = "none"
     settings = digest(VERSION, config)
-    stale = _stale(config, settings, now, catalogue, ledger, measuring=measuring)
+    stale = _stale(config, settings, now, catalogue, ledger, measuring=pictures != "none")
     if not stale and not found.changed:
         return _recalled(catalogue.note("report"), found)
     # Until the end, a build that is cut off must not look like one that came to its end.
@@ -98,11 +114,11 @@ def _build(
     from feeds import renewal
 
     prepared = renewal.prepare(
-        config, now, catalogue, ledger, found, progress, measuring=measuring, everything=stale
+        config, now, catalogue, ledger, found, pictures, hurry, progress, everything=stale
     )
     if not accept:
         renewal.forecast.judge(prepared.outlooks, config.guard)
-    report = renewal.publish(prepared, config, now, catalogue, ledger, found)
+    report = renewal.publish(prepared, config, now, catalogue, ledger, found, progress)
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
     catalogue.commit()
@@ -157,17 +173,19 @@ def plan(
         from feeds import renewal
 
         prepared = renewal.prepare(
-            config, now, catalogue, ledger, found, progress, measuring=False, everything=stale
+            config, now, catalogue, ledger, found, "none", never, progress, everything=stale
         )
         return tuple(outlook for outlook in prepared.outlooks if outlook.changes)
 
 
-def _survey(config: Config, now: int, catalogue: Catalogue, progress: Progress) -> Found:
+def _survey(
+    config: Config, now: int, catalogue: Catalogue, progress: Progress, hint: Hint | None = None
+) -> Found:
     root = config.paths.seeds
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
-            lambda done: progress("reading seeds", done, 0),
+            lambda done: progress("reading seeds", done, 0), hint,
         )  # fmt: skip
     except OSError as error:
         raise PublishError(
@@ -202,6 +220,8 @@ def _recalled(text: str, found: Found) -> Report:
             for f in said["feeds"]
         ),
         "unmeasured": tuple(said["unmeasured"]),
+        "unasked": said["unasked"],
+        "unsettled": found.unsettled,
         "due": datetime.fromisoformat(said["due"]) if said["due"] else None,
     }
     return Report(seeds=found.seeds, **lasting)

@@ -42,6 +42,7 @@ class Measured(NamedTuple):
     fresh: int  # measured in this build
     failed: tuple[str, ...]  # why, for each that stays unknown
     due: int | None  # ask again at this instant
+    unasked: int  # that no build has asked for yet
 
 
 class Edition(NamedTuple):
@@ -61,11 +62,11 @@ def edit(
     catalogue: Catalogue,
     register: Register,
     now: int,
+    pictures: str,
+    hurry: Callable[[], bool],
     progress: Progress,
-    *,
-    measuring: bool,
 ) -> Edition:
-    """The feeds that `channels` are at `now`; pictures are asked for only when `measuring`."""
+    """The feeds that `channels` are at `now`; `pictures` and `hurry` are as in `cycle.build`."""
 
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
@@ -83,8 +84,8 @@ def edit(
         register, catalogue.note("articles")[:8], now,
     )  # fmt: skip
     measured = measure(
-        articles.values(), config, catalogue, now, partial(progress, "measuring pictures"),
-        measuring=measuring,
+        articles.values(), config, catalogue, now, pictures, hurry,
+        partial(progress, "measuring pictures"),
     )  # fmt: skip
     media = {
         slug: tuple(sorted({p.file for row, _ in window for p in articles[row].pictures if p.file}))
@@ -234,16 +235,17 @@ def measure(
     config: Config,
     catalogue: Catalogue,
     now: int,
+    pictures: str,
+    hurry: Callable[[], bool],
     progress: Callable[[int, int], None],
-    *,
-    measuring: bool,
 ) -> Measured:
-    """Measure the articles' pictures that no build measured yet, or too long ago.
+    """Measure the articles' pictures: those beside the seeds, and of the others what is asked for.
 
-    Without `measuring`, only those that lie beside the seeds; the others fall due at once.
+    `pictures` and `hurry` are as in `cycle.build`; what was due and is not asked for stays due.
     """
     wanted = {p.url: p for article in articles for p in article.pictures if not p.minor}
     failed: list[str] = []
+    new: list[str] = []
     stale: list[str] = []
     due: int | None = None
     for url, picture in wanted.items():
@@ -251,14 +253,19 @@ def measure(
         if picture.file:
             if known is None:
                 _measure_file(url, picture.file, config, catalogue)
-        elif known is None or known.again <= now:
+        elif known is None:
+            new.append(url)
+        elif known.again <= now:
             stale.append(url)
         else:
             due = min(due or known.again, known.again)
             if known.reason and not known.measure.gone:
                 failed.append(f"{url}: {known.reason}")
-    if not measuring:
-        return Measured(0, tuple(failed), now if stale else due)
+    asking = {"none": [], "new": new, "all": [*new, *stale]}[pictures]
+    if not asking:
+        return Measured(0, tuple(failed), now if new or stale else due, len(new))
+    if pictures == "new" and stale:
+        due = now
     table = config.images
     policy = images.Policy(
         agent=f"feeds/1.0 (+{config.site.url})",
@@ -268,20 +275,21 @@ def measure(
     )
     done: set[str] = set()
     count = 0
-    for url, answer in images.measure(stale, policy):
+    for url, answer in images.measure(
+        asking, policy, hurry, lambda: progress(len(done), len(asking))
+    ):
         done.add(url)
         count += isinstance(answer, Measure)
-        progress(len(done), len(stale))
         asked = _asked(url, answer, catalogue.asked(url), table.refresh, now)
         catalogue.keep_asked(url, asked)
         due = min(due or asked.again, asked.again)
         if isinstance(answer, PictureError):
             failed.append(f"{url}: {answer}")
-    left = [url for url in stale if url not in done]
+    left = [url for url in asking if url not in done]
     if left:
         failed.extend(f"{url}: not asked yet, as the time for pictures was over" for url in left)
         due = min(due or now + 60, now + 60)
-    return Measured(count, tuple(failed), due)
+    return Measured(count, tuple(failed), due, sum(url not in done for url in new))
 
 
 def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> None:

@@ -63,6 +63,9 @@ _LENGTH = re.compile(r"\d{1,15}\Z", re.ASCII)
 _RANGE = re.compile(r"bytes 0-\d+/(\d{1,15})\Z", re.ASCII)
 
 
+_PULSE = 0.1  # seconds between two looks whether to go on
+
+
 class Policy(NamedTuple):
     """How pictures may be asked for."""
 
@@ -165,12 +168,16 @@ def public(address: str) -> bool:
 
 
 def measure(
-    urls: Iterable[str], policy: Policy, progress: Callable[[], None] = lambda: None
+    urls: Iterable[str],
+    policy: Policy,
+    hurry: Callable[[], bool] = lambda: False,
+    progress: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[str, Measure | PictureError]]:
     """Ask for each picture; yield its measure, or why there is none, as the answers come in.
 
-    Ends after `policy.budget` seconds at the latest; pictures not answered by then are not
-    yielded.  At most `policy.per_host` connections to one host are open at once.
+    Ends after `policy.budget` seconds at the latest, and soon when `hurry` says so; pictures not
+    answered by then are not yielded.  `progress` is told at least ten times a second, and may raise
+    to end it.  At most `policy.per_host` connections to one host are open at once.
     """
     lanes: SimpleQueue[list[str]] = SimpleQueue()
     waiting = 0
@@ -195,13 +202,17 @@ def measure(
     # Daemon threads, as a look-up of a host name can't be interrupted and must not hold up the end.
     for _ in range(min(policy.at_once, waiting)):
         threading.Thread(target=work, daemon=True).start()
-    while waiting:
-        try:
-            yield answers.get(timeout=max(0.0, end - time.monotonic()))
-        except Empty:
-            return
-        waiting -= 1
+    try:
+        while waiting and not hurry() and (left := end - time.monotonic()) > 0:
+            progress()
+            try:
+                yield answers.get(timeout=min(_PULSE, left))
+            except Empty:
+                continue
+            waiting -= 1
         progress()
+    finally:
+        end = 0.0  # the threads stop after the picture they are at
 
 
 def _by_host(urls: Iterable[str]) -> dict[str, list[str]]:

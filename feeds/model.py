@@ -222,6 +222,13 @@ class Published(NamedTuple):
     mtime: int  # nanoseconds
 
 
+class Hint(NamedTuple):
+    """What is known of a change in the seed folder, so that a build need not look everywhere."""
+
+    folders: frozenset[bytes]  # paths below the seed folder of those in which something happened
+    settled: int  # ns since the epoch: a file written later is still being written, and waits
+
+
 class Problem(NamedTuple):
     """Why a seed is held back from the feeds, or what was repaired to publish it."""
 
@@ -259,6 +266,8 @@ class Report(NamedTuple):
     deleted: tuple[str, ...] = ()  # files of ours that no feed needs any more
     measured: int = 0  # pictures whose figures are new
     unmeasured: tuple[str, ...] = ()  # pictures whose figures stay unknown, and why
+    unasked: int = 0  # pictures that no build has asked for yet
+    unsettled: int = 0  # seeds left as they were, as they are being written
     due: datetime | None = None  # when the feeds change next though no seed does
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what else a person should know

@@ -51,12 +51,14 @@ def publish(
     before: Mapping[str, Published],
     keep: Iterable[str],
     promise: Callable[[Iterable[str]], None],
+    progress: Callable[[int, int], None],
 ) -> Outcome:
     """Make the output folder hold `bodies` and what it held of `keep`, and nothing else of ours.
 
     `bodies` maps names to bytes, or to a function that reads them; `before` is what we left there
     last time: only these names are ever removed.  `promise` is told the new names before the first
-    is written, so that they are known for ours even if this run does not come to its end.
+    is written, so that they are known for ours even if this run does not come to its end;
+    `progress` is told before each how many are done, and may raise to end it there.
 
     Raises PublishError when the folder can't be written to; files written until then stay.
     """
@@ -68,7 +70,8 @@ def publish(
         os.makedirs(out, exist_ok=True)
         promise([name for name in bodies if name not in before])
         folders: set[str] = set()
-        for name, given in bodies.items():
+        for number, (name, given) in enumerate(bodies.items()):
+            progress(number, len(bodies))
             body = given if isinstance(given, bytes) else given()
             digest = sha256(body).hexdigest()
             path = os.path.join(out, name)

@@ -57,14 +57,16 @@ def prepare(
     catalogue: Catalogue,
     ledger: Ledger,
     found: Found,
+    pictures: str,
+    hurry: Callable[[], bool],
     progress: Progress,
     *,
-    measuring: bool,
     everything: bool,
 ) -> Prepared:
     """Make the feeds that `found` may have changed, or `everything`; nothing is published.
 
-    Pictures are asked for only when `measuring`.  Raises PublishError when a document is not right.
+    `pictures` and `hurry` are as in `cycle.build`.  Raises PublishError when a document is not
+    right.
     """
     ledger.begin()
     register = ledger.register
@@ -74,7 +76,7 @@ def prepare(
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, register, now, progress, measuring=measuring)
+    edition = editing.edit(chosen, config, catalogue, register, now, pictures, hurry, progress)
     limits = {channel.slug: channel for channel in chosen}
     fresh = {
         feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
@@ -117,13 +119,20 @@ def prepare(
 
 
 def publish(
-    prepared: Prepared, config: Config, now: int, catalogue: Catalogue, ledger: Ledger, found: Found
+    prepared: Prepared,
+    config: Config,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    found: Found,
+    progress: Progress,
 ) -> Report:
     """Publish what was prepared; raises PublishError when it can't be written."""
     publisher.sweep(config.paths.out)
     outcome = publisher.publish(
-        config.paths.out, prepared.bodies, prepared.before, prepared.others, ledger.promise
-    )
+        config.paths.out, prepared.bodies, prepared.before, prepared.others, ledger.promise,
+        partial(progress, "publishing"),
+    )  # fmt: skip
     ledger.record(outcome.published, prepared.kept, prepared.standing)
     catalogue.forget_left()
     report = told(found, catalogue, now)
@@ -139,14 +148,15 @@ def publish(
         deleted=outcome.deleted,
         measured=measured.fresh,
         unmeasured=measured.failed,
+        unasked=measured.unasked,
         notes=prepared.notes,
     )
-    pictures = measured.due
+    again = measured.due
     if prepared.whole:
         catalogue.forget_articles(prepared.edition.rows)
-    elif (earlier := catalogue.note("pictures")) and (pictures is None or int(earlier) < pictures):
-        pictures = int(earlier)
-    catalogue.keep("pictures", str(pictures or ""))
+    elif (earlier := catalogue.note("pictures")) and (again is None or int(earlier) < again):
+        again = int(earlier)
+    catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
 
@@ -205,6 +215,7 @@ def told(found: Found, catalogue: Catalogue, now: int) -> Report:
         held=tuple(p for p in problems if CODES[p.code].held),
         repaired=tuple(p for p in problems if not CODES[p.code].held),
         waiting=waiting,
+        unsettled=found.unsettled,
         due=utc(due) if due is not None else None,
     )
 

@@ -3,7 +3,8 @@
     seeds.walk -> compare with the listing remembered -> seeds.heads -> heading -> Catalogue.apply
 
 Only what differs from the listing of before is read; first-level folders are shared out among the
-processes.  The catalogue is written by the parent alone.
+processes.  The catalogue is written by the parent alone.  A hint saves listing folders in which
+nothing happened; without one, nothing depends on anybody having told.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from feeds.model import Heading, Problem, SeedError
 from feeds.seeds import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from feeds.catalogue import Row
     from feeds.config import Config
     from feeds.heading import Habits, Reading
-    from feeds.model import Listing, Stamp
+    from feeds.model import Hint, Listing, Stamp
     from feeds.seeds import Folder
     from feeds.twins import Likeness
 
@@ -83,6 +84,14 @@ class Found(NamedTuple):
     changed: bool  # anything at all, pictures beside the seeds included
     affected: tuple[Heading, ...] | None  # old and new forms of what changed; None: too many
     problems: tuple[Problem, ...]  # that may be over by the next build, so they are not kept
+    unsettled: int = 0  # seeds that are still being written
+
+
+class _Clock(NamedTuple):
+    """The instant of the build, and since when a file must be quiet; ns since the epoch."""
+
+    now: int
+    settled: int | None
 
 
 class _Seen(NamedTuple):
@@ -92,6 +101,7 @@ class _Seen(NamedTuple):
     change: Change | None  # None: nothing changed, or the folder can't be read
     reason: str = ""  # why it can't
     unread: tuple[tuple[bytes, str], ...] = ()  # seeds that can't be read for now, and why
+    unsettled: int = 0
 
 
 def survey(
@@ -102,31 +112,35 @@ def survey(
     now: int,
     processes: int,
     progress: Callable[[int], None],
+    hint: Hint | None = None,
 ) -> Found:
     """Bring the catalogue up to date with the seed folder `root`.
 
     `habits` tells what is known of a source, `now` is in seconds, `progress` is told how many
-    seeds were read.  Raises OSError when there is no seed folder.
+    seeds were read.  With a `hint`, only the folders it names are looked at, and what lies below
+    them.  Raises OSError when there is no seed folder.
     """
-    remembered = catalogue.listings()
+    tops, remembered = _hinted(root, hint, catalogue) if hint else ([], {})
+    hinted = bool(tops)
+    if not hinted:
+        tops, remembered = seeds.tops(root, rules), catalogue.listings()
     vanished = set(remembered)
     affected: list[Heading] | None = [] if remembered else None
     problems: list[Problem] = []
-    read = removed = changes = 0
-    clock = now * 1_000_000_000
+    read = removed = changes = unsettled = 0
+    clock = _Clock(now * 1_000_000_000, hint.settled if hint else None)
 
     if not remembered:
         import feeds.heading  # noqa: F401  before the workers are forked, so that each has it
-    gc.disable()  # no cycles are made here, and looking for them takes a quarter of the time
 
     def look(top: bytes) -> Iterator[_Seen]:
         for folder in seeds.walk(root, top, rules):
             before = remembered.get(folder.path)
-            yield _compared(root, top, folder, before, rules, habits, clock)
+            yield _compared(root, folder, before, rules, habits, clock)
 
-    if remembered and catalogue.count() < _FEW:
+    if hinted or (remembered and catalogue.count() < _FEW):
         processes = 1
-    for seen in workers.spread(look, seeds.tops(root, rules), processes):
+    for seen in _uncollected(workers.spread(look, tops, processes)):
         vanished.discard(seen.path)
         if seen.reason:
             problems.append(Problem("unreadable", seeds.path_of(seen.path), seen.reason))
@@ -135,6 +149,7 @@ def survey(
         problems.extend(
             Problem("unreadable", seeds.path_of(seen.path, name), why) for name, why in seen.unread
         )
+        unsettled += seen.unsettled
         if seen.change is None:
             continue
         changes += 1
@@ -144,6 +159,8 @@ def survey(
             affected = None
         catalogue.apply(seen.change, affected)
         progress(read)
+    if vanished:
+        seeds.tops(root, rules)  # raises when it is the seed folder itself that is gone
     for path in sorted(vanished):
         gone = tuple(marshal.loads(remembered[path]))  # noqa: S302  our own catalogue
         removed += len(gone)
@@ -157,17 +174,51 @@ def survey(
         bool(changes or vanished),
         None if affected is None else tuple(affected),
         tuple(problems),
+        unsettled,
     )
+
+
+def _uncollected(found: Iterator[_Seen]) -> Iterator[_Seen]:
+    """The same, without the collector: no cycles arise, and to look for them takes a quarter."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield from found
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _hinted(root: str, hint: Hint, catalogue: Catalogue) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Where to look, and what is remembered of it; nothing when one has to look everywhere."""
+    known = catalogue.folders()
+    nearest = {_nearest(folder, known) for folder in hint.folders}
+    tops = [top for top in sorted(nearest) if not any(_lies(top, above) for above in nearest)]
+    base = os.fsencode(os.path.realpath(root))
+    if b"" in nearest or any(os.path.realpath(p := b"%b/%b" % (base, top)) != p for top in tops):
+        return [], {}  # or a link has taken a folder's place
+    within = [path for path in known if path in tops or any(_lies(path, top) for top in tops)]
+    return (tops, catalogue.listings(within)) if len(within) <= MANY else ([], {})
+
+
+def _lies(path: bytes, above: bytes) -> bool:
+    return path.startswith(above + b"/")
+
+
+def _nearest(folder: bytes, known: Container[bytes]) -> bytes:
+    """The folder, or the nearest of those above it that is known."""
+    while folder and folder not in known:
+        folder = folder.rpartition(b"/")[0]
+    return folder
 
 
 def _compared(
     root: str,
-    top: bytes,
     folder: Folder,
     before: bytes | None,
     rules: Rules,
     habits: Callable[[str], Habits],
-    clock: int,
+    clock: _Clock,
 ) -> _Seen:
     """What is new in a folder, against its marshalled listing of `before`."""
     path, listing, reason = folder
@@ -176,12 +227,13 @@ def _compared(
     if before is not None and marshal.dumps(listing, FORMAT) == before:
         return _Seen(path, None)
     old: Listing = marshal.loads(before) if before is not None else {}  # noqa: S302
+    unsettled = _restored(listing, old, clock)
     changed = [name for name, stamp in listing.items() if old.get(name) != stamp]
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
-        return _Seen(path, None)  # the same in another order
+        return _Seen(path, None, unsettled=unsettled)  # or the same in another order
     is_seed = seeds.seed_test(rules)
-    known = habits(os.fsdecode(top))
+    known = habits(os.fsdecode(path.partition(b"/")[0]))
     pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if not is_seed(n))
     changed = [name for name in changed if is_seed(name)]
     rows: list[Row] = []
@@ -200,12 +252,29 @@ def _compared(
                 listing[name] = _AGAIN
             else:
                 problems.append((name, error.code, error.detail, error.line))
-        if abs(clock - stamp[0]) < _TICK:
+        if abs(clock.now - stamp[0]) < _TICK:
             listing[name] = _AGAIN
     lost = tuple(name for name in gone if is_seed(name))
     count = sum(map(is_seed, listing))
     change = Change(path, listing, count, tuple(rows), tuple(problems), lost, pictures)
-    return _Seen(path, change, unread=tuple(unread))
+    return _Seen(path, change, "", tuple(unread), unsettled)
+
+
+def _restored(listing: Listing, old: Listing, clock: _Clock) -> int:
+    """Put back what was known of files that are still being written; how many there are."""
+    if clock.settled is None:
+        return 0
+    young = [
+        name
+        for name, stamp in listing.items()
+        if old.get(name) != stamp and not isinstance(stamp, str) and stamp[0] > clock.settled
+    ]
+    for name in young:
+        if name in old:
+            listing[name] = old[name]
+        else:
+            del listing[name]
+    return len(young)
 
 
 def _row(name: bytes, found: Heading) -> Row:

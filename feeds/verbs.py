@@ -28,8 +28,8 @@ def generate(given: Namespace, console: Console) -> int:
     built = cycle.build(
         settings,
         int(time.time()),
-        offline=given.offline,
         accept=given.accept,
+        pictures="none" if given.offline else "all",
         wait=given.wait,
         waiting=lambda holder: console.note(f"waiting for another build (process {holder}) to end"),
         progress=console.progress,

@@ -78,7 +78,7 @@ class Site:
         return config.load(str(self.root / "config.toml"))
 
     def build(self, now: int = NOW, *, offline: bool = True) -> Report:
-        return cycle.build(self.load(), now, offline=offline, wait=0)
+        return cycle.build(self.load(), now, pictures="none" if offline else "all", wait=0)
 
     def json(self, slug: str = "all") -> dict[str, object]:
         return json.loads((self.root / "out" / slug / "feed.json").read_text(encoding="utf-8"))

@@ -89,5 +89,6 @@ def test_any_line_is_read_or_refused(line: str) -> None:
         read = cron.parse(line)
     except ValueError:
         return
-    assert read.minutes <= set(range(60)) and read.weekdays <= set(range(7))
+    assert read.minutes <= set(range(60))
+    assert read.weekdays <= set(range(7))
     assert all(read[:5])

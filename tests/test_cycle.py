@@ -76,7 +76,7 @@ def test_the_host_has_no_say(site: Site, tmp_path: Path) -> None:
         random.Random(turn).shuffle(names)  # another order in the directory
         for name in names:
             other.write(name, texts[name])
-        code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, offline=True)"
+        code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, pictures='none')"
         environment = {**os.environ, "TZ": zone, "LC_ALL": locale, "PYTHONHASHSEED": str(turn)}
         subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=other.root)
         made.add(tuple(sorted(other.bytes().items())))
@@ -595,7 +595,7 @@ def test_a_build_killed_anywhere_is_made_good_by_the_next(
     """A real kill -9 at random moments: every file is whole, and the next build ends as a fresh one."""
     site.configure(SOURCES)
     rng = random.Random(7)
-    code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, offline=True)"
+    code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, pictures='none')"
     for turn in range(25):
         for number in rng.sample(range(40), 6):
             site.write(
@@ -617,7 +617,7 @@ def test_a_build_killed_anywhere_is_made_good_by_the_next(
 def test_two_builds_at_once_queue(site: Site) -> None:
     for number in range(30):
         site.write(f"s/{number}.md", article(number))
-    code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, offline=True)"
+    code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, pictures='none')"
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=site.root) for _ in range(4)]
     assert [process.wait() for process in both] == [0, 0, 0, 0]
     assert len(site.items()) == 30

@@ -18,7 +18,7 @@ def put(
     out: Path, before: dict[str, Published], keep: tuple[str, ...] = (), **bodies: bytes
 ) -> publisher.Outcome:
     named = {name.replace("__", "/"): body for name, body in bodies.items()}
-    return publisher.publish(str(out), named, before, keep, lambda names: None)
+    return publisher.publish(str(out), named, before, keep, lambda names: None, lambda *_: None)
 
 
 def test_files_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_new_names_are_promised_before_they_are_written(tmp_path: Path) -> None:
         assert not (tmp_path / "a").exists()
         promised.append(list(names))
 
-    publisher.publish(str(tmp_path), {"a": b"1"}, {}, (), promise)
+    publisher.publish(str(tmp_path), {"a": b"1"}, {}, (), promise, lambda *_: None)
     assert promised == [["a"]]
 
 
@@ -105,8 +105,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     script = (
         f'mount -t tmpfs -o size=1m none {tmp_path} && {sys.executable} -c "\n'
         "from feeds import publisher\n"
-        f"done = publisher.publish('{tmp_path}', {{'a': b'1' * 600000}}, {{}}, (), lambda n: None)\n"
-        f"try: publisher.publish('{tmp_path}', {{'a': b'2' * 600000}}, done.published, (), lambda n: None)\n"
+        f"done = publisher.publish('{tmp_path}', {{'a': b'1' * 600000}}, {{}}, (), lambda n: None, lambda *_: None)\n"
+        f"try: publisher.publish('{tmp_path}', {{'a': b'2' * 600000}}, done.published, (), lambda n: None, lambda *_: None)\n"
         "except publisher.PublishError as error: print('refused', error)\n"
         f"print(open('{tmp_path}/a').read(1))\n"
         f"import os; print(os.listdir('{tmp_path}'))\""
