@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from feeds.model import Listing
-    from feeds.twins import Family, Likeness
+    from feeds.twins import Decisions, Family, Likeness
 
 _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
@@ -261,11 +261,13 @@ class Catalogue:
 
     # -- one article in several files
 
-    def settle(self, likeness: Likeness, affected: list[Heading] | None = None) -> None:
+    def settle(
+        self, likeness: Likeness, decisions: Decisions, affected: list[Heading] | None = None
+    ) -> None:
         """Decide anew which files are of one article, as `twins.settle` says."""
         from feeds import twins  # not needed where nothing changed
 
-        twins.settle(self._db, self.heading, likeness, affected)
+        twins.settle(self._db, self.heading, likeness, decisions, affected)
 
     def families(self) -> Iterator[Family]:
         """The articles that several files hold, or whose key is not the one they would have."""
@@ -451,18 +453,22 @@ class Catalogue:
 
 
 def noted(path: str, name: str) -> str:
-    """What the catalogue at `path` keeps under `name`; only read, so it may be asked at any time."""
+    """What the catalogue at `path` keeps under `name`; only read, so it never has to wait."""
     with _looked_into(path) as db:
-        found = db and db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if db is None:
+            return ""
+        found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return found[0] if found else ""
 
 
 def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
     """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
     with _looked_into(path) as db:
+        if db is None:
+            return {}
         found = (
             db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
-            for url in (urls if db else ())
+            for url in urls
         )
         return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
 

@@ -84,6 +84,27 @@ def parser() -> argparse.ArgumentParser:
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")
 
+    ids = verb("ids", "see and decide which article has which id")
+    deeds = ids.add_subparsers(title="what to do", dest="deed", metavar="WHAT", required=True)
+
+    def deed(name: str, told: str) -> argparse.ArgumentParser:
+        return deeds.add_parser(
+            name, help=told, description=f"{told[0].upper()}{told[1:]}.", parents=[common],
+            allow_abbrev=False,
+        )  # fmt: skip
+
+    deed("list", "every article that was ever announced, with its id")
+    one = "an id, the path of a seed, or an address"
+    deed("show", "all that is known of one article").add_argument("article", help=one)
+    joined = deed("merge", "make two articles one, under the id of the first")
+    joined.add_argument("kept", help=one)
+    joined.add_argument("other", help=one)
+    deed("split", "make a file an article of its own").add_argument("path", help="of the seed")
+    deed("export", "write all ids as text").add_argument(
+        "file", nargs="?", default="-", help="default: stdout"
+    )
+    deed("import", "take over what export wrote").add_argument("file", help="of the export")
+
     config = verb("config", "check or show the configuration")
     config.add_argument("action", choices=("check", "show"))
     config.add_argument(

@@ -159,7 +159,7 @@ class Websub(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """When a build is refused, as it would show subscribers what they have seen, or take it away."""
+    """When a build is refused, as it would show entries again or take them away."""
 
     share: int = key(20, "percent of a feed's entries that may be shown again or vanish", least=0)
     least: int = key(10, "so many entries of a feed never matter", least=0)
@@ -353,7 +353,8 @@ def _settled(config: Config) -> Config:
     hubs = tuple(dict.fromkeys(urls.normal(hub) for hub in config.websub.hubs))
     authority = config.site.authority or url.split("/")[2].partition(":")[0]
     site = config.site._replace(url=url if url.endswith("/") else f"{url}/", authority=authority)
-    return config._replace(paths=paths, site=site, websub=Websub(hubs))
+    named = bool(config.site.authority)
+    return config._replace(paths=paths, site=site, websub=Websub(hubs), named=named)
 
 
 def _judge(config: Config, reader: Reader) -> None:

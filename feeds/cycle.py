@@ -101,7 +101,7 @@ def _build(
     *,
     accept: bool,
 ) -> Report:
-    found = _survey(config, now, catalogue, progress, hint)
+    found = _survey(config, now, catalogue, progress, ledger, hint)
     if not config.images.measure:
         pictures = "none"
     settings = digest(VERSION, config)
@@ -111,13 +111,13 @@ def _build(
     # Until the end, a build that is cut off must not look like one that came to its end.
     catalogue.keep("settings", "")
     catalogue.commit()
-    from feeds import renewal
+    from feeds import forecast, renewal
 
     prepared = renewal.prepare(
         config, now, catalogue, ledger, found, pictures, hurry, progress, everything=stale
     )
     if not accept:
-        renewal.forecast.judge(prepared.outlooks, config.guard)
+        forecast.judge(prepared.outlooks, config.guard)
     report = renewal.publish(prepared, config, now, catalogue, ledger, found, progress)
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
@@ -138,6 +138,7 @@ def _stale(
     return (
         catalogue.note("settings") != settings
         or not ledger.fact("begun")
+        or ledger.fact("again") != ""
         or _passed(catalogue.note("due"), now)
         or (measuring and _passed(catalogue.note("pictures"), now))
         or not all(
@@ -166,7 +167,7 @@ def plan(
             stack.enter_context(lock.held(os.path.join(config.paths.state, "lock"), wait, waiting))
         catalogue = stack.enter_context(closing(Catalogue(known[0], *_recipes(config))))
         ledger = stack.enter_context(closing(Ledger(known[1], str(now))))
-        found = _survey(config, now, catalogue, progress)
+        found = _survey(config, now, catalogue, progress, ledger)
         stale = _stale(config, digest(VERSION, config), now, catalogue, ledger, measuring=False)
         if not stale and not found.changed:
             return ()
@@ -179,13 +180,19 @@ def plan(
 
 
 def _survey(
-    config: Config, now: int, catalogue: Catalogue, progress: Progress, hint: Hint | None = None
+    config: Config,
+    now: int,
+    catalogue: Catalogue,
+    progress: Progress,
+    ledger: Ledger | None = None,
+    hint: Hint | None = None,
 ) -> Found:
     root = config.paths.seeds
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
             lambda done: progress("reading seeds", done, 0), hint,
+            ledger.decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
     except OSError as error:
         raise PublishError(

@@ -78,7 +78,7 @@ def edit(
     keys = catalogue.keys(rows)
     accounts = recognition.accounts(
         {
-            row: (heading, keys.get(row) or identity.key(heading), articles[row])
+            row: (heading, keys.get(row), articles[row])
             for row, heading in sorted(standing.items(), key=lambda one: one[1].path)
         },
         register, catalogue.note("articles")[:8], now,
@@ -144,7 +144,7 @@ def windows(
 def recents(
     channels: Sequence[Channel], catalogue: Catalogue, register: Register, now: int
 ) -> list[selection.Recent]:
-    """The articles that arrived, or really changed, so lately that a channel may have to show it."""
+    """The articles that arrived, or really changed, lately enough for one of the channels."""
     accounts = register.recent(now - max((c.recent for c in channels), default=0))
     keys = {identity.short(k): account for account in accounts for k in register.keys_of(account)}
     found: dict[int, selection.Recent] = {}

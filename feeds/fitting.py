@@ -13,12 +13,11 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import formats
-from feeds.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from feeds.model import Document, Feed
+    from feeds.model import Document, Entry, Feed
 
 _TRIES = 6
 _FRAME = 700  # bytes that an entry takes without its texts and pictures, about

@@ -28,6 +28,12 @@ def key(heading: Heading) -> str:
     return f"path:{heading.source}/{number_of(heading.path) or heading.path}"
 
 
+def address(text: str) -> str:
+    """The key of an article with this address; of text that is none, the text itself."""
+    url = urls.normal(text)
+    return urls.key(url) if url else text
+
+
 def number_of(path: str) -> str:
     """The id that stands at the beginning of a seed's name; "" where none does."""
     found = _NUMBERED.match(path, path.rfind("/") + 1)

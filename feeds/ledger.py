@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from feeds.register import Register
+    from feeds.twins import Decisions
 
 _APPLICATION = 0x4C454447  # "LEDG"
 _VERSION = 2
 _SCHEMA = """
     DROP TABLE IF EXISTS renderings;
-    CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER);
+    CREATE TABLE IF NOT EXISTS documents (
+        name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER
+    );
     CREATE TABLE IF NOT EXISTS renderings (
         slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, expires INTEGER,
         media TEXT
@@ -93,6 +96,15 @@ class Ledger:
 
         return Register(self._db)
 
+    def decisions(self) -> Decisions:
+        """What a person decided of the files of articles."""
+        from feeds import identity
+        from feeds.twins import Decisions
+
+        register = self.register
+        joined = {identity.short(key): mark for key, mark in register.joined()}
+        return Decisions(joined, frozenset(register.parted()))
+
     def fact(self, name: str) -> str:
         """What the register keeps under `name`; "" when nothing."""
         found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
@@ -125,7 +137,8 @@ class Ledger:
 
         found = self._db.execute("SELECT * FROM renderings")
         return {
-            slug: Rendering(*rest, media=tuple(json.loads(media))) for slug, *rest, media in found
+            slug: Rendering(inputs, entries, updated, expires, tuple(json.loads(media)))
+            for slug, inputs, entries, updated, expires, media in found
         }
 
     def standing(self, slug: str) -> tuple[Standing, ...] | None:

@@ -33,11 +33,14 @@ def recognise(
     begun = register.fact("begun")
     idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
     fresh = register.unknown(idents)
-    known = {f.winner for f in catalogue.families() if _unite(f, catalogue, register, fresh)}
+    families = list(catalogue.families())
+    known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
+    if fresh and (begun or register.any()):  # it may hold what was imported
+        # Where several articles share an address, an older one takes it from one that had it.
+        shared = {identity.short(f.key.partition("#")[0]) for f in families if "#" in f.key}
+        _receive(catalogue, register, now if begun else None, fresh | shared, known)
     if not begun:
         register.keep_fact("begun", str(now))
-    elif fresh:
-        _receive(catalogue, register, now, fresh, known)
     register.learn(fresh)
 
 
@@ -72,13 +75,13 @@ def _unite(
 def _receive(
     catalogue: Catalogue,
     register: Register,
-    now: int,
+    now: int | None,
     fresh: Collection[int],
     known: Collection[int],
 ) -> None:
-    """Recognise the articles whose keys are `fresh`, or note that they arrived.
+    """Recognise the articles whose keys are `fresh`, or note that they arrived `now`.
 
-    Those in the rows `known` have another key that is not fresh.
+    Without `now`, nothing arrives.  Those in the rows `known` have another key that is not fresh.
     """
     found = catalogue.find(fresh)
     before = _Before(catalogue, register) if found else None
@@ -86,14 +89,15 @@ def _receive(
         assert before is not None
         if row in known:
             continue
-        account = before.account(heading)
+        had = register.account(register.mark_of(key))
+        if had and not identity.apart(had.heading, heading):
+            continue
+        account = before.account(heading, key)
         if account is not None:
             register.alias(key, account.mark)
             register.keep(account._replace(key=key, path=heading.path))
-        elif not before.known(heading):
-            mark = register.mark_of(key)
-            if (other := register.account(mark)) and identity.apart(other.heading, heading):
-                mark = identity.mark(identity.salted(key, heading))
+        elif now is not None and not before.known(heading):
+            mark = identity.mark(identity.salted(key, heading)) if had else register.mark_of(key)
             arrived = max(now, heading.published)
             register.keep(
                 Account(mark, key, heading.path, heading.title, heading.published, arrived)
@@ -113,7 +117,7 @@ class _Before:
                 for trait in _traits(heading):
                     self._left.setdefault(trait, []).append(heading)
 
-    def account(self, heading: Heading) -> Account | None:
+    def account(self, heading: Heading, key: str) -> Account | None:
         """The article that the heading is a later form of, if it was ever announced."""
         for old in self._forms(heading):
             account = self._register.account(self._register.mark_of(identity.key(old)))
@@ -121,7 +125,9 @@ class _Before:
                 self._used.add(account.mark)
                 return account
         for account in self._register.like(heading):
-            gone = identity.short(account.key) not in self._there
+            gone = identity.short(account.key) not in self._there or (
+                "#" in key and account.path == heading.path
+            )
             if gone and account.mark not in self._used and alike(account.heading, heading):
                 self._used.add(account.mark)
                 return account
@@ -165,20 +171,22 @@ def alike(old: Heading, new: Heading) -> bool:
 
 
 def accounts(
-    standing: Mapping[int, tuple[Heading, str, Article]],
+    standing: Mapping[int, tuple[Heading, str | None, Article]],
     register: Register,
     recipe: str,
     now: int,
 ) -> dict[int, Account]:
     """The account of each article that stands in a feed, by row, after the register has it.
 
-    `standing` maps rows to headings, keys and articles; `recipe` stands for all that decides how an
+    `standing` maps rows to headings, the keys of articles in several files, and articles; `recipe`
+    stands for all that decides how an
     article is read: when that is another, what it reads differently is no change of the article.
     """
     found: dict[int, Account] = {}
     taken: dict[str, int] = {}
-    for row, (heading, key, article) in standing.items():
-        mark = marked(heading, key, register)
+    for row, (heading, shared, article) in standing.items():
+        key = shared or identity.key(heading)
+        mark = marked(heading, shared, register)
         if taken.setdefault(mark, row) != row:
             mark = identity.mark(identity.salted(key, heading))
             taken[mark] = row
@@ -191,14 +199,17 @@ def accounts(
     return found
 
 
-def marked(heading: Heading, key: str, register: Register) -> str:
-    """The mark of the article with this heading and key.
+def marked(heading: Heading, shared: str | None, register: Register) -> str:
+    """The mark of the article with this heading; `shared` is its key if several files hold it.
 
     When the key's own belongs to an article that is clearly another, it is the one the article had
     when it was seen in this file before, or one of its own.
     """
+    key = shared or identity.key(heading)
     mark = register.mark_of(key)
     account = register.account(mark)
+    if shared is not None and "#" not in shared:
+        return mark
     if account is None:
         like = register.like(heading) if "#" in key else ()
         return next((a.mark for a in like if alike(a.heading, heading)), mark)
@@ -213,17 +224,17 @@ def marked(heading: Heading, key: str, register: Register) -> str:
 def _after(
     before: Account | None, mark: str, key: str, heading: Heading, says: str, now: int
 ) -> Account:
-    facts = {"key": key, "path": heading.path, "title": heading.title}
-    if before is None or not before.began:
-        before = before or Account(mark, key, heading.path, heading.title, heading.published)
-        stated = heading.updated
-        return before._replace(
-            **facts, published=heading.published, began=stated, changed=stated, fingerprint=says
-        )
-    after = before._replace(**facts, published=heading.published, fingerprint=says)
-    said, recipe = before.fingerprint.split()
-    if says.split()[0] == said or recipe != says.split()[1]:
-        return after
     stated = heading.updated
+    after = Account(mark, key, heading.path, heading.title, heading.published)
+    if before is None or not before.began:
+        arrived = before.arrived if before else 0
+        return after._replace(arrived=arrived, began=stated, changed=stated, fingerprint=says)
+    after = before._replace(
+        key=key, path=heading.path, title=heading.title, published=heading.published,
+        fingerprint=says,
+    )  # fmt: skip
+    (said, recipe), (now_says, now_recipe) = before.fingerprint.split(), says.split()
+    if said == now_says or recipe != now_recipe:
+        return after
     changed = stated if before.changed < stated <= now else max(now, before.changed + 1)
     return after._replace(changed=changed, version=before.version + 1)

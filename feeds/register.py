@@ -26,6 +26,8 @@ SCHEMA = """
     CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS known (ident INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS aliases (key BLOB PRIMARY KEY, mark TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS joined (key BLOB PRIMARY KEY, mark TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS parted (path BLOB PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS articles (
         mark TEXT PRIMARY KEY, key BLOB, path BLOB, number BLOB, title TEXT, published INTEGER,
         arrived INTEGER, began INTEGER, changed INTEGER, version INTEGER, fingerprint TEXT,
@@ -123,9 +125,28 @@ class Register:
         return {account.key, *(_text(key) for (key,) in found)}
 
     def aliases(self) -> list[tuple[str, str]]:
-        """Every key that means another article than the one derived from it, with that one's mark."""
+        """Every key that does not mean the article derived from it, with the mark it means."""
         found = self._db.execute("SELECT key, mark FROM aliases ORDER BY key")
         return [(_text(key), mark) for key, mark in found]
+
+    # -- what a person decided
+
+    def join(self, key: str, mark: str) -> None:
+        """Files with this key are of the article with this mark, as are others joined to it."""
+        self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (_blob(key), mark))
+
+    def joined(self) -> list[tuple[str, str]]:
+        """Every key that was joined to an article, with its mark."""
+        found = self._db.execute("SELECT key, mark FROM joined ORDER BY key")
+        return [(_text(key), mark) for key, mark in found]
+
+    def part(self, path: str) -> None:
+        """The file at this path is an article of its own."""
+        self._db.execute("INSERT OR IGNORE INTO parted VALUES (?)", (_blob(path),))
+
+    def parted(self) -> list[str]:
+        """The paths of all files that were made articles of their own."""
+        return [_text(path) for (path,) in self._db.execute("SELECT path FROM parted")]
 
     # -- accounts
 
@@ -133,9 +154,17 @@ class Register:
         """What is known of the article with this mark."""
         return next(self._accounts("mark = ?", mark), None)
 
+    def any(self) -> bool:
+        """Whether there is any account."""
+        return self._db.execute("SELECT 1 FROM articles LIMIT 1").fetchone() is not None
+
     def accounts(self) -> Iterator[Account]:
         """All there are, by mark."""
         return self._accounts("true ORDER BY mark")
+
+    def at(self, path: str) -> list[Account]:
+        """The articles that were seen in the file at this path last."""
+        return list(self._accounts("path = ?", _blob(path)))
 
     def like(self, heading: Heading) -> list[Account]:
         """The articles last seen in the same file, or as well described, the likeliest first."""

@@ -72,6 +72,7 @@ def prepare(
     register = ledger.register
     begun = bool(register.fact("begun"))
     config = known_as(config, register)
+    register.keep_fact("again", "")
     recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())

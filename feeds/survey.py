@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from feeds.heading import Habits, Reading
     from feeds.model import Hint, Listing, Stamp
     from feeds.seeds import Folder
-    from feeds.twins import Likeness
+    from feeds.twins import Decisions, Likeness
 
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
@@ -113,11 +113,15 @@ def survey(
     processes: int,
     progress: Callable[[int], None],
     hint: Hint | None = None,
+    decisions: Callable[[], Decisions] | None = None,
+    *,
+    decided: bool = False,
 ) -> Found:
     """Bring the catalogue up to date with the seed folder `root`.
 
     `habits` tells what is known of a source, `now` is in seconds, `progress` is told how many
-    seeds were read.  With a `hint`, only the folders it names are looked at, and what lies below
+    seeds were read.  `decisions` are a person's on articles in several files, new ones if
+    `decided`.  With a `hint`, only the folders it names are looked at, and what lies below
     them.  Raises OSError when there is no seed folder.
     """
     tops, remembered = _hinted(root, hint, catalogue) if hint else ([], {})
@@ -165,8 +169,10 @@ def survey(
         gone = tuple(marshal.loads(remembered[path]))  # noqa: S302  our own catalogue
         removed += len(gone)
         catalogue.apply(Change(path, None, gone=gone), affected)
-    if read or removed:
-        catalogue.settle(likeness(root, rules), affected)
+    if read or removed or decided:
+        from feeds.twins import Decisions
+
+        catalogue.settle(likeness(root, rules), decisions() if decisions else Decisions(), affected)
     return Found(
         catalogue.count(),
         read,

@@ -7,6 +7,8 @@ else differs: many pages have an address that is only the site's front door.
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
     Likeness = Callable[[Heading, Heading], float]
 
 _SAME = 0.5  # two texts with so much in common are versions of one
+
+
+class Decisions(NamedTuple):
+    """What a person decided of files, against which no rule counts."""
+
+    joined: dict[int, str] = {}  # short form of a key -> what all files of that article share
+    parted: frozenset[str] = frozenset()  # paths of files that are articles of their own
 
 
 class Family(NamedTuple):
@@ -44,6 +53,7 @@ def settle(
     db: sqlite3.Connection,
     heading: Callable[[int], Heading],
     likeness: Likeness,
+    decisions: Decisions,
     affected: list[Heading] | None,
 ) -> None:
     """Decide anew which of several files of one article is published, and under which key.
@@ -53,10 +63,11 @@ def settle(
     the feeds changes are added to it.
     """
     before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
-    if affected is not None and not before and not _any(db, affected):
+    decided = bool(decisions.joined or decisions.parted)
+    if affected is not None and not before and not decided and not _any(db, affected):
         return
     db.execute("DELETE FROM twins")
-    for family in _families(db, heading, likeness):
+    for family in _families(db, heading, likeness, decisions):
         db.executemany(
             "INSERT INTO twins VALUES (?, ?, ?)",
             ((row, family.winner, family.key) for row in family.members),
@@ -96,15 +107,26 @@ def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
 
 
 def _families(
-    db: sqlite3.Connection, heading: Callable[[int], Heading], likeness: Likeness
+    db: sqlite3.Connection,
+    heading: Callable[[int], Heading],
+    likeness: Likeness,
+    decisions: Decisions,
 ) -> Iterator[Family]:
     found = db.execute(
         """SELECT row, ident, twin FROM headings
            WHERE ident IN (SELECT ident FROM headings GROUP BY ident HAVING count(*) > 1)
            OR twin IN (SELECT twin FROM headings WHERE twin IS NOT NULL
-                       GROUP BY twin HAVING count(*) > 1)"""
+                       GROUP BY twin HAVING count(*) > 1)
+           OR ident IN (SELECT value FROM json_each(?))
+           OR row IN (SELECT value FROM json_each(?))""",
+        (json.dumps(list(decisions.joined)), json.dumps(_rows(db, decisions.parted))),
     ).fetchall()
     members = {row: _Member(row, heading(row)) for row, *_ in found}
+    alone = [m for m in members.values() if m.heading.path in decisions.parted]
+    for row, own in alone:
+        del members[row]
+        yield Family(f"{identity.key(own)}#{identity.mark(own.path)[:8]}", row, (row,))
+    found = [one for one in found if one[0] in members]
     sharing: dict[int, list[_Member]] = {}
     for row, ident, _ in found:
         sharing.setdefault(ident, []).append(members[row])
@@ -117,9 +139,11 @@ def _families(
             for member in cluster:
                 keys[member.row] = identity.salted(key, oldest) if number else key
                 joined.join(member.row, ("ident", ident, number))
-    for row, _, twin in found:
+    for row, ident, twin in found:
         if twin is not None:
             joined.join(row, ("twin", twin))
+        if ident in decisions.joined:
+            joined.join(row, ("joined", decisions.joined[ident]))
     groups: dict[object, list[_Member]] = {}
     for row, member in members.items():
         groups.setdefault(joined.root(row), []).append(member)
@@ -128,6 +152,19 @@ def _families(
         key = keys[by_age[0].row]
         if len(group) > 1 or key != identity.key(by_age[0].heading):
             yield Family(key, by_age[-1].row, tuple(member.row for member in by_age))
+
+
+def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
+    """The rows of the seeds at these paths."""
+    found = []
+    for path in paths:
+        folder, _, name = os.fsencode(path).rpartition(b"/")
+        found += db.execute(
+            """SELECT row FROM headings JOIN folders ON row >> 32 = folders.id
+               WHERE path = ? AND name = ?""",
+            (folder, name),
+        ).fetchall()
+    return [row for (row,) in found]
 
 
 def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member]]:

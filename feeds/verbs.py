@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
     from feeds.console import Console
+
+_WAIT = 60.0  # seconds for another build to end
 
 
 def generate(given: Namespace, console: Console) -> int:
@@ -134,6 +137,54 @@ def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
         f"{checked.seeds} seeds: {len({p.path for p in checked.held})} held back,"
         f" {len({p.path for p in checked.repaired})} repaired"
     )
+
+
+def ids(given: Namespace, console: Console) -> int:
+    """See and decide which article has which id."""
+    from feeds import config, ids
+    from feeds.model import FeedsError
+
+    settings = config.load(given.config)
+    with ids.opened(settings, _WAIT, make=given.deed == "import") as register:
+        if given.deed in {"list", "show"}:
+            accounts = (
+                list(register.accounts())
+                if given.deed == "list"
+                else [ids.find(register, given.article, settings.paths.seeds)]
+            )
+            told = [ids.shown(settings, register, account) for account in accounts]
+            brief = (f"{one['id']}  {one['title']}" for one in told)
+            whole = (line for one in told for line in ids.lines(one, console.bold))
+            console.result(
+                told if given.deed == "list" else told[0], brief if given.deed == "list" else whole
+            )
+        elif given.deed == "merge":
+            kept, other = (
+                ids.find(register, name, settings.paths.seeds) for name in (given.kept, given.other)
+            )
+            ids.merge(register, kept, other)
+            console.result({"kept": kept.mark}, [f"{other.title} is {kept.title} from now on"])
+        elif given.deed == "split":
+            path = ids.below(given.path, settings.paths.seeds)
+            ids.split(register, path)
+            console.result({"apart": path}, [f"{path} is an article of its own from now on"])
+        elif given.deed == "export":
+            text = "".join(f"{line}\n" for line in ids.export(register))
+            data = text.encode("utf-8", "surrogateescape")
+            if given.file == "-":
+                sys.stdout.buffer.write(data)
+            else:
+                with open(given.file, "wb") as file:
+                    file.write(data)
+        else:
+            try:
+                with open(given.file, "rb") as file:
+                    text = file.read().decode("utf-8", "surrogateescape")
+            except OSError as error:
+                raise FeedsError(f"{given.file}: {error.strerror}") from None
+            count = ids.take(register, text, given.file)
+            console.result({"articles": count}, [f"{count} articles taken over"])
+    return WELL
 
 
 def show(given: Namespace, console: Console) -> int:

@@ -32,7 +32,7 @@ LAYERS = (
     ("editing",),
     ("renewal",),
     ("cycle",),
-    ("showing", "starting", "api"),
+    ("showing", "starting", "api", "ids"),
     ("console", "verbs"),
     ("cli",),
     ("__main__", "__init__"),
