@@ -105,6 +105,13 @@ def parser() -> argparse.ArgumentParser:
     )
     deed("import", "take over what export wrote").add_argument("file", help="of the export")
 
+    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
+    daemon.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
+    )
+
+    verb("status", "tell what the daemon does, and when it does the next")
+
     config = verb("config", "check or show the configuration")
     config.add_argument("action", choices=("check", "show"))
     config.add_argument(

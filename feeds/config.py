@@ -403,7 +403,10 @@ def effective(config: Config) -> str:
             tables = config.sources if name == "source" else config.feeds
             parts.extend(f"[[{name}]]\n{''.join(keys(kind, table))}" for table in tables)
         else:
-            parts.append(f"[{name}]\n{''.join(keys(kind, getattr(config, name)))}")
+            table = getattr(config, name)
+            if name == "site" and not config.named:
+                table = table._replace(authority="")  # where it is said, it is followed
+            parts.append(f"[{name}]\n{''.join(keys(kind, table))}")
     return "\n".join(parts)
 
 

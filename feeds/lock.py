@@ -20,14 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _STEP = 0.05  # seconds between attempts
+_BUSY = (
+    "another build is at work here (process {holder}); nothing was done."
+    " Wait for it, or give --wait more seconds"
+)
 
 
 @contextmanager
-def held(path: str, wait: float, waiting: Callable[[int], None]) -> Iterator[None]:
+def held(
+    path: str, wait: float, waiting: Callable[[int], None], busy: str = _BUSY
+) -> Iterator[None]:
     """Hold the lock file at `path`, waiting for it at most `wait` seconds.
 
     `waiting` is told once which process has it, if one has.  Raises BusyError when it is not to be
-    had in time, StateError when the file can't be opened.
+    had in time, which says `busy` with the process for "{holder}"; StateError when the file can't
+    be opened.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -39,10 +46,7 @@ def held(path: str, wait: float, waiting: Callable[[int], None]) -> Iterator[Non
         while not _taken(file):
             holder = _holder(file)
             if time.monotonic() >= end:
-                raise BusyError(
-                    f"another build is at work here (process {holder}); nothing was done."
-                    " Wait for it, or give --wait more seconds"
-                )
+                raise BusyError(busy.replace("{holder}", str(holder)))
             if not told:
                 waiting(holder)
                 told = True
@@ -68,3 +72,15 @@ def _holder(file: int) -> int:
     answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
     kind, _, _, _, holder = struct.unpack("hhqqi", answer)
     return holder if kind != fcntl.F_UNLCK else 0
+
+
+def holder(path: str) -> int:
+    """The process that holds the lock file at `path`; 0 when none does, or that can't be told."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return _holder(file)
+    finally:
+        os.close(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
@@ -200,6 +201,28 @@ def show(given: Namespace, console: Console) -> int:
         return PROBLEMS
     console.result(shown, showing.lines(shown, console.bold))
     return WELL
+
+
+def daemon(given: Namespace, console: Console) -> int:
+    """Keep the feeds right, until it is told to stop."""
+    from feeds.daemon import service
+    from feeds.daemon.journal import Journal
+
+    least = "warning" if console.quiet else "debug" if console.verbose else "info"
+    journal = Journal(sys.stderr, given.log, lambda: datetime.now(UTC), least)
+    return service.run(given.config, journal, os.environ)
+
+
+def status(given: Namespace, console: Console) -> int:
+    """Tell what the daemon does, and when it does the next."""
+    from feeds import config
+    from feeds.daemon import status
+
+    settings = config.load(given.config)
+    now = datetime.now(UTC)
+    told = status.ask(settings, now)
+    console.result(told, status.lines(told, settings, now, console.bold))
+    return WELL if told["running"] and told["ready"] == told["stale"] == "" else PROBLEMS
 
 
 def config(given: Namespace, console: Console) -> int:

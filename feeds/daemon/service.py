@@ -1,0 +1,427 @@
+"""The life of the daemon's process: it starts, builds when it is time, reloads, and stops.
+
+Everything is decided and built on the main thread.  The other threads only put messages into its
+inbox: the watcher folders, the clock that it is time, the courier how hubs answered.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from feeds import config as configuration
+from feeds import cycle, lock, websub
+from feeds.console import as_json
+from feeds.daemon.agenda import Agenda
+from feeds.daemon.health import Health, Last, State
+from feeds.daemon.systemd import Notifier
+from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, StateError
+from feeds.survey import rules_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from feeds.config import Config
+    from feeds.daemon.agenda import Run
+    from feeds.daemon.journal import Journal
+    from feeds.model import Problem, Report
+
+LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
+_TICK = 1.0  # seconds between two looks at config.toml and at the clocks
+_GRACE = 2.0  # seconds that publishing may go on after the signal to stop
+_JUMP = 2.0  # seconds between the clocks that are no drift
+_TOLD = 20  # articles newly held back that are named one by one
+
+
+class _StoppedError(Exception):
+    """Ends the build that is at work when the daemon is to stop."""
+
+
+def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
+    """Keep the feeds right until SIGTERM or SIGINT; the exit code.
+
+    Raises ConfigError, BusyError when a daemon is at work on the same state already, StateError.
+    """
+    settings = configuration.load(path)
+    state = settings.paths.state
+    try:
+        os.makedirs(state, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"{state}: {error.strerror}") from None
+    busy = (
+        f"a daemon is at work on {os.path.relpath(state)} already (process {{holder}});"
+        " `feeds status` tells what it does"
+    )
+    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy):
+        return _Daemon(settings, journal, Notifier(environment, os.getpid())).run()
+
+
+class _Daemon:
+    def __init__(self, settings: Config, journal: Journal, notifier: Notifier) -> None:
+        now = time.monotonic()
+        self._config = settings
+        self._stamp = _stamp(settings.path)
+        self._journal = journal
+        self._notifier = notifier
+        self._inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._agenda = Agenda(settings.schedule.settle / 1000, self._rescan(""), now)
+        state = State(os.getpid(), VERSION, settings.path, _utc())
+        self._health = Health(state, self._staleness(), now)
+        self._stopping = 0.0  # the instant of the signal
+        self._offset = time.time() - now
+        self._watched = -1.0  # when the watchdog was last told
+        self._held: set[Problem] = set()
+        self._door: Any = None
+        self._clock: Any = None
+        self._watcher: Any = None
+        self._courier: Any = None
+
+    # -- the life of the process
+
+    def run(self) -> int:
+        """Start, keep the feeds right, stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hangup)
+        paths = self._config.paths
+        self._journal.tell(
+            "daemon.started", pid=os.getpid(), version=VERSION, config=self._config.path,
+            seeds=paths.seeds, out=paths.out,
+        )  # fmt: skip
+        try:
+            self._agenda.ask("start")
+            self._step()  # before the first thread is started, so that the build may use all cores
+            self._open()
+            self._notifier.tell("READY=1", f"MAINPID={os.getpid()}")
+            self._agenda.ask("schedule")  # a time that was missed while nothing ran is made good
+            while not self._stopping:
+                self._step()
+        finally:
+            self._notifier.tell("STOPPING=1")
+            self._close()
+        self._journal.tell("daemon.stopped", seconds=time.monotonic() - self._stopping)
+        return 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping:
+            os._exit(128 + number)  # asked twice: at once; what is published stays whole
+        self._stopping = time.monotonic()
+        self._inbox.put(("stop", signal.Signals(number).name))
+
+    def _hangup(self, number: int, frame: FrameType | None) -> None:
+        self._inbox.put(("reload", None))
+
+    def _step(self) -> None:
+        """Look around, and do what it is time for, or wait a moment."""
+        self._look_around()
+        now = time.monotonic()
+        run = self._agenda.take(now, time.time())
+        if run is not None:
+            self._build(run)
+            return
+        self._health.note(doing="waiting", queue=self._agenda.waiting)
+        try:
+            wait = min(self._agenda.wait(now, time.time()), _TICK)
+            self._receive(*self._inbox.get(timeout=max(wait, 0.001)))
+        except Empty:
+            return
+
+    def _look_around(self) -> None:
+        """Take in what was sent, and notice what nobody sends."""
+        self._drain()
+        self._beat()
+        if (stamp := _stamp(self._config.path)) != self._stamp:
+            self._reload(stamp)
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > _JUMP:
+            self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
+            self._agenda.ask("rescan")
+            if self._clock is not None:
+                self._clock.renew()
+        self._offset = offset
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                self._receive(*self._inbox.get_nowait())
+            except Empty:
+                return
+
+    def _receive(self, kind: str, what: Any) -> None:
+        if kind == "folders":
+            self._agenda.hint(what, time.monotonic())
+        elif kind == "time":
+            self._agenda.ask("schedule")
+        elif kind == "listening":
+            self._listening(what)
+        elif kind == "delivery":
+            self._delivered(what)
+        elif kind == "reload":
+            self._reload(_stamp(self._config.path))
+        elif kind == "stop":
+            self._journal.tell("daemon.stopping", signal=what)
+
+    # -- what it is connected to
+
+    def _open(self) -> None:
+        """Begin to listen: to the schedule, to the seed folder, and to who asks for the status."""
+        self._open_door()
+        self._start_clock()
+        self._start_watcher()
+        self._start_courier()
+
+    def _open_door(self) -> None:
+        from feeds.daemon.door import Door
+
+        paths, address = self._config.paths, self._config.schedule.address
+        try:
+            self._door = Door(
+                self._health, paths.state, address, _utc, time.monotonic, as_json,
+            )  # fmt: skip
+        except OSError as error:
+            self._journal.tell("door.failed", "error", reason=str(error))
+
+    def _start_clock(self) -> None:
+        from feeds.daemon.clock import Clock
+
+        self._clock = Clock(
+            self._config.schedule,
+            self._config.site.timezone,
+            lambda: self._inbox.put(("time", None)),
+        )
+        self._clock.start()
+        self._health.upcoming = self._clock.next
+
+    def _start_watcher(self) -> None:
+        from feeds.daemon import events
+
+        settings = self._config
+        root, mode = settings.paths.seeds, settings.schedule.watch
+        kind = events.far(root, _read("/proc/self/mountinfo")) if mode == "auto" else ""
+        if mode == "look" or kind:
+            why = f"{kind} tells of no changes made elsewhere" if kind else "the schedule says so"
+            self._listening(why)
+            return
+        self._watcher = events.Watcher(
+            root, rules_of(settings),
+            lambda folders: self._inbox.put(("folders", folders)),
+            lambda why: self._inbox.put(("listening", why)),
+        )  # fmt: skip
+        self._watcher.start()
+
+    def _start_courier(self) -> None:
+        if self._config.websub.hubs:
+            from feeds.daemon.courier import Courier
+
+            self._courier = Courier(
+                self._config, lambda delivery: self._inbox.put(("delivery", delivery))
+            )
+            self._courier.start()
+
+    def _close(self) -> None:
+        for part in (self._watcher, self._clock, self._courier):
+            if part is not None:
+                part.stop()
+        if self._door is not None:
+            self._door.close()
+
+    def _listening(self, why: str) -> None:
+        """Events come from now on, or don't come any more."""
+        if why != self._health.state.events or not why:
+            level = "warning" if why else "info"
+            looks = self._rescan(why)
+            self._journal.tell(
+                "events.off" if why else "events.on", level, reason=why, look_every=looks
+            )
+        self._health.note(events=why)
+        self._agenda.adjust(
+            self._config.schedule.settle / 1000, self._rescan(why), time.monotonic()
+        )
+        if not why:
+            self._agenda.ask("rescan")  # what happened before nobody told
+
+    def _rescan(self, why: str) -> float:
+        schedule = self._config.schedule
+        return float(min(schedule.look, schedule.rescan) if why else schedule.rescan)
+
+    def _staleness(self) -> float:
+        """Seconds after which the feeds count as behind: a look was missed, and its retry too."""
+        return 2.0 * self._config.schedule.rescan + 60.0
+
+    # -- the configuration
+
+    def _reload(self, stamp: tuple[int, ...]) -> None:
+        """Go by config.toml as it is now; as before, if it can't be used."""
+        self._stamp = stamp
+        before = self._config
+        monotonic = int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6)
+        self._notifier.tell("RELOADING=1", f"MONOTONIC_USEC={monotonic}")
+        try:
+            settings = configuration.load(before.path)
+            if settings.paths.state != before.paths.state:
+                said = f"{before.path}: paths.state can't change while the daemon runs; restart it"
+                raise ConfigError((said,))
+        except ConfigError as error:
+            for fault in error.faults:
+                self._journal.tell("config.refused", "error", reason=fault)
+            self._health.note(refused=str(error))
+        else:
+            self._config = settings
+            self._health.note(refused="")
+            self._health.expect(self._staleness())
+            self._journal.tell("config.loaded", config=settings.path)
+            self._apply(before)
+            self._agenda.insist("reload")
+        self._notifier.tell("READY=1")
+
+    def _apply(self, before: Config) -> None:
+        """Connect anew what the configuration changed."""
+        after = self._config
+        if after.schedule.address != before.schedule.address and self._door is not None:
+            self._door.close()
+            self._open_door()
+        if (after.schedule, after.site.timezone) != (before.schedule, before.site.timezone):
+            if self._clock is not None:
+                self._clock.stop()
+            self._start_clock()
+        if self._courier is not None:
+            self._courier.stop()
+            self._courier = None
+        self._start_courier()
+        if (after.paths, after.seeds, after.schedule) != (
+            before.paths,
+            before.seeds,
+            before.schedule,
+        ):
+            if self._watcher is not None:
+                self._watcher.stop()
+                self._watcher = None
+            self._start_watcher()
+
+    # -- building
+
+    def _build(self, run: Run) -> None:
+        settings, begun = self._config, time.monotonic()
+        self._health.note(doing="building", queue=self._agenda.waiting)
+        self._notifier.tell(f"STATUS=building: {', '.join(run.reasons)}")
+        hint = None
+        if run.folders is not None:
+            settled = time.time_ns() - settings.schedule.settle * 1_000_000
+            hint = Hint(run.folders, settled)
+        try:
+            report = cycle.build(
+                settings, int(time.time()), pictures=run.pictures, hint=hint, hurry=self._hurry,
+                wait=0.0, progress=self._progress,
+            )  # fmt: skip
+            if settings.websub.hubs:
+                websub.address(settings)
+        except _StoppedError:
+            self._journal.tell("build.stopped", reasons=run.reasons)
+        except BusyError as error:
+            self._agenda.busy(time.monotonic())
+            self._journal.tell("build.waiting", "debug", reason=str(error))
+        except Exception as error:  # noqa: BLE001  the last good feeds stay; the next try may succeed
+            self._failed(run, error)
+        else:
+            self._built(run, report, time.monotonic() - begun)
+
+    def _hurry(self) -> bool:
+        self._drain()
+        return bool(self._stopping) or self._agenda.pressing
+
+    def _progress(self, stage: str, done: int, total: int) -> None:
+        self._beat()
+        if self._stopping and (stage != "publishing" or time.monotonic() > self._stopping + _GRACE):
+            raise _StoppedError
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        self._health.beat(now)
+        if self._notifier.watchdog and now - self._watched > self._notifier.watchdog / 4:
+            self._watched = now
+            self._notifier.tell("WATCHDOG=1")
+
+    def _built(self, run: Run, report: Report, seconds: float) -> None:
+        now = time.monotonic()
+        changed = bool(report.written or report.deleted)
+        self._agenda.succeeded(now, 0.0 if changed or run.folders is not None else seconds)
+        self._agenda.due = report.due.timestamp() if report.due else None
+        if report.unsettled:
+            self._agenda.hint(run.folders or (b"",), now)
+        before = self._health.state.last
+        if report.unasked and not (before and run.pictures != "none" and not report.measured):
+            self._agenda.ask("pictures")
+        feeds = tuple(feed.slug for feed in report.feeds if feed.changed)
+        self._journal.tell(
+            "build.done", "info" if changed else "debug", reasons=run.reasons, seconds=seconds,
+            seeds=report.seeds, read=report.read, removed=report.removed or "",
+            held=len({p.path for p in report.held}) or "", written=len(report.written),
+            deleted=len(report.deleted) or "", measured=report.measured or "", feeds=feeds[:_TOLD],
+            notes=report.notes,
+        )  # fmt: skip
+        self._tell_held(report)
+        if self._health.state.failure:
+            self._journal.tell("build.recovered", failures=self._health.state.failures)
+        self._health.built(Last(_utc(), run.reasons, round(seconds, 3), report))
+        self._notifier.tell(f"STATUS={report.seeds} seeds, {len(report.feeds)} feeds")
+        if self._courier is not None:
+            self._courier.wake()
+
+    def _tell_held(self, report: Report) -> None:
+        """Name the articles that are held back since this build."""
+        held = set(report.held)
+        new = sorted(held - self._held)
+        self._held = held
+        for problem in new[:_TOLD]:
+            self._journal.tell(
+                "seed.held", "warning", code=problem.code, path=problem.path,
+                line=problem.line or "", detail=problem.detail,
+            )  # fmt: skip
+        if len(new) > _TOLD:
+            self._journal.tell("seed.held", "warning", more=len(new) - _TOLD)
+
+    def _failed(self, run: Run, error: Exception) -> None:
+        known = isinstance(error, FeedsError)
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
+        pause = self._agenda.failed(time.monotonic())
+        trace = "" if known else "".join(traceback.format_exception(error))
+        self._journal.tell(
+            "build.failed", "error", reasons=run.reasons, reason=reason, again_in=pause, trace=trace
+        )
+        self._health.failed(reason)
+        self._notifier.tell(f"STATUS=the last build failed: {reason.splitlines()[0]}")
+
+    def _delivered(self, what: tuple[int, tuple[websub.Delivery, ...]]) -> None:
+        untold, deliveries = what
+        for letter, reason, _ in deliveries:
+            told = "hub.failed" if reason else "hub.told"
+            level = "warning" if reason else "info"
+            self._journal.tell(told, level, hub=letter.hub, topic=letter.topic, reason=reason)
+        self._health.note(untold=untold)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What differs whenever a file may; () when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _read(path: str) -> str:
+    if sys.platform != "linux":
+        return ""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()

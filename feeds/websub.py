@@ -1,0 +1,122 @@
+"""Hubs are told of documents whose bytes are new (https://www.w3.org/TR/websub/, §6 and §7).
+
+How a publisher tells its hub is left open there; what every hub takes is a form with `hub.mode`
+"publish" and the topic, once as `hub.url` and once as `hub.topic`.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+
+from feeds import urls
+from feeds.formats import FILES
+from feeds.ledger import Ledger
+from feeds.model import VERSION
+from feeds.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from feeds.config import Config
+    from feeds.model import Published
+    from feeds.outbox import Letter
+
+OUTBOX = "outbox.sqlite"  # in the state folder
+_TIMEOUT = (5.0, 10.0)  # seconds to connect, and for the answer
+_FIRST, _MOST = 30, 6 * 3600  # seconds until the second attempt, and between any two at most
+_ATTEMPTS = 20  # about three days; then not before the bytes change again
+
+
+class Delivery(NamedTuple):
+    """What came of telling one hub of one document."""
+
+    letter: Letter
+    reason: str = ""  # why the hub did not take it; "" when it did
+    status: int = 0  # of its answer that was no success; 0: it did not answer
+
+
+def address(config: Config) -> None:
+    """Put into the outbox what the hubs don't know of the documents that are published."""
+    state = config.paths.state
+    with closing(Ledger(os.path.join(state, "ledger.sqlite"))) as ledger:
+        published = topics(config, ledger.documents())
+    with closing(Outbox(os.path.join(state, OUTBOX))) as outbox:
+        outbox.address(config.websub.hubs, published)
+
+
+def topics(config: Config, documents: Mapping[str, Published]) -> dict[str, str]:
+    """The address of each feed document that is published, with the digest of its bytes."""
+    names = {name for name, _ in FILES.values()}
+    return {
+        config.site.url + urls.escaped(name): published.digest
+        for name, published in documents.items()
+        if name.count("/") == 1 and name.rpartition("/")[2] in names and published.digest
+    }
+
+
+def deliver(
+    outbox: Outbox, config: Config, clock: Callable[[], float], enough: Callable[[], bool]
+) -> list[Delivery]:
+    """Tell hubs what is due; what fails is tried again later, each time twice as late.
+
+    `clock` gives seconds since the epoch.  Ends early once `enough` says so; a hub that does not
+    answer, or asks to be left alone, is not asked a second time.
+    """
+    done: list[Delivery] = []
+    silent: set[str] = set()
+    with requests.Session() as session:
+        session.headers["User-Agent"] = f"feeds/{VERSION} (+{config.site.url})"
+        for letter in outbox.waiting():
+            if enough():
+                break
+            if letter.again > clock() or letter.hub in silent:
+                continue
+            delivery = _deliver(outbox, letter, session, clock)
+            done.append(delivery)
+            if delivery.reason and (delivery.status in {0, 429} or delivery.status >= 500):
+                silent.add(letter.hub)
+    return done
+
+
+def _deliver(
+    outbox: Outbox, letter: Letter, session: requests.Session, clock: Callable[[], float]
+) -> Delivery:
+    form = {"hub.mode": "publish", "hub.url": letter.topic, "hub.topic": letter.topic}
+    wait = 0
+    try:
+        # Not redirected: that would turn the form into a question.
+        with session.post(
+            letter.hub, data=form, timeout=_TIMEOUT, stream=True, allow_redirects=False
+        ) as answer:
+            status = answer.status_code
+            if status in range(200, 300):
+                outbox.delivered(letter)
+                return Delivery(letter)
+            moved = answer.headers.get("Location", "")
+            reason = f"it answered {status} {answer.reason}" + (f", to {moved}" if moved else "")
+            wait = _asked_for(answer.headers.get("Retry-After", ""), clock())
+    except requests.RequestException as error:
+        status, reason = 0, f"{type(error).__name__}: {error}"
+    if letter.attempts + 1 >= _ATTEMPTS:
+        outbox.failed(letter, -1, reason)
+        return Delivery(letter, f"{reason}; given up until the feed changes", status)
+    pause = max(wait, min(_FIRST * 2**letter.attempts, _MOST))
+    outbox.failed(letter, int(clock()) + pause, reason)
+    return Delivery(letter, reason, status)
+
+
+def _asked_for(value: str, now: float) -> int:
+    """The seconds in a Retry-After (RFC 9110 §10.2.3), at most a day; 0 when it says nothing."""
+    if value.strip().isdecimal():
+        seconds = int(value)
+    else:
+        try:
+            seconds = int(parsedate_to_datetime(value).timestamp() - now)
+        except ValueError:
+            return 0
+    return min(max(seconds, 0), 86_400)
