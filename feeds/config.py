@@ -205,6 +205,11 @@ class FeedTable(NamedTuple):
     language: str = key("", "default: the source's or the site's", check="language")
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
+    shows: str = key(
+        "articles",
+        "its entries are articles; or changes: what was edited in them, word by word, and removals",
+        choices=("articles", "changes"),
+    )
     edits: str = key(
         "updated",
         "an article whose words, link or lead picture changed: gets a new update instant, or"
@@ -271,6 +276,7 @@ class Config(NamedTuple):
             pictures=table.pictures,
             recent=table.recent,
             max_size=table.max_size,
+            shows=table.shows,
             edits=table.edits,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),

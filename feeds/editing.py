@@ -58,6 +58,7 @@ class Edition(NamedTuple):
 
 def edit(
     channels: Sequence[Channel],
+    every: Sequence[Channel],
     config: Config,
     catalogue: Catalogue,
     register: Register,
@@ -66,11 +67,24 @@ def edit(
     hurry: Callable[[], bool],
     progress: Progress,
 ) -> Edition:
-    """The feeds that `channels` are at `now`; `pictures` and `hurry` are as in `cycle.build`."""
+    """The feeds that `channels`, of `every` there is, are at `now`; `pictures` and `hurry` are as in `cycle.build`."""
 
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
+    recipe = catalogue.note("articles")[:8]
+    texts = any(channel.shows == "changes" for channel in every)
+    if texts or any(channel.archive for channel in every):
+        changed = recognition.touched(catalogue, register)
+        parse_all([(row, heading) for row, heading, _ in changed if not catalogue.parsed(row)])
+        again = {
+            row: (heading, key if key != identity.key(heading) else None, catalogue.article(row))
+            for row, heading, key in changed
+            if catalogue.parsed(row)
+        }
+        recognition.accounts(again, register, recipe, now, texts=texts)
+        if texts:
+            recognition.removals(catalogue, register, now)
     chosen, lately, expires = windows(channels, catalogue, register, now, parse_all)
     standing = {row: heading for window in chosen.values() for row, heading in window}
     rows = frozenset(standing)
@@ -81,7 +95,7 @@ def edit(
             row: (heading, keys.get(row), articles[row])
             for row, heading in sorted(standing.items(), key=lambda one: one[1].path)
         },
-        register, catalogue.note("articles")[:8], now,
+        register, recipe, now, texts=texts,
     )  # fmt: skip
     measured = measure(
         articles.values(), config, catalogue, now, pictures, hurry,
@@ -91,14 +105,21 @@ def edit(
         slug: tuple(sorted({p.file for row, _ in window for p in articles[row].pictures if p.file}))
         for slug, window in chosen.items()
     }
-    feeds = tuple(
-        feed_of(c, chosen[c.slug], articles, accounts, config, catalogue) for c in channels
-    )
+    feeds = []
+    for channel in channels:
+        if channel.shows == "changes":
+            entries, expires[channel.slug] = changes(channel, register, config, now)
+        else:
+            entries = tuple(
+                _entry(heading, accounts[row], articles[row], channel, config, catalogue)
+                for row, heading in chosen[channel.slug]
+            )
+        feeds.append(feed_of(channel, entries, config))
     ids = {
         c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
         for c in channels
     }
-    return Edition(feeds, media, rows, ids, expires, measured)
+    return Edition(tuple(feeds), media, rows, ids, expires, measured)
 
 
 class Windows(NamedTuple):
@@ -126,6 +147,10 @@ def windows(
     while pending:
         recent = recents(channels, catalogue, register, now)
         for channel in pending:
+            if channel.shows == "changes":
+                chosen[channel.slug], made.lately[channel.slug] = [], []
+                made.expires[channel.slug] = 0
+                continue
             newest = catalogue.newest(now, channel.order, channel.source, channel.limit)
             window = selection.window(channel, newest)
             late = selection.lately(channel, recent, now)
@@ -332,18 +357,11 @@ def _asked(
 
 def feed_of(
     channel: Channel,
-    window: Window,
-    articles: Mapping[int, Article],
-    accounts: Mapping[int, Account],
+    entries: tuple[Entry, ...],
     config: Config,
-    catalogue: Catalogue,
 ) -> Feed:
     """The channel with its entries, ready to be written."""
     site = config.site
-    entries = tuple(
-        _entry(heading, accounts[row], articles[row], channel, config, catalogue)
-        for row, heading in window
-    )
     if channel.order == "updated":  # what a seed says of itself may be no real change
         entries = tuple(sorted(entries, key=lambda e: (e.updated, e.published), reverse=True))
     return Feed(
@@ -366,6 +384,43 @@ def feed_of(
         logo=site.logo,
         hubs=config.websub.hubs,
     )
+
+
+def changes(
+    channel: Channel, register: Register, config: Config, now: int
+) -> tuple[tuple[Entry, ...], int]:
+    """The edits and removals in a channel, the latest first, and when one leaves it by itself."""
+    takes = selection.test(channel.rule)
+    found: list[Entry] = []
+    expires = 0
+    for change in register.changes():
+        beyond = len(found) >= channel.limit
+        if change.at > now or not takes(change.heading):
+            continue
+        if channel.source is not None and channel.source != change.heading.source:
+            continue
+        if beyond and change.at <= now - channel.recent:
+            break
+        if beyond:
+            expires = change.at + channel.recent
+        source = config.source(change.heading.source)
+        tag = identity.tag(config.site.authority, config.site.since, change.mark)
+        found.append(
+            Entry(
+                id=f"{tag};c={change.at}",
+                title=f"{change.kind.capitalize()}: {change.title}",
+                link=change.link,
+                published=utc(change.at),
+                updated=utc(change.at),
+                summary=f"{change.kind.capitalize()}: {change.title}",
+                content=change.body,
+                categories=(change.kind,),
+                language=source.language,
+                source=source.title if change.heading.source else "",
+                path=change.path,
+            )
+        )
+    return tuple(found), expires
 
 
 def began(since: str) -> datetime:

@@ -153,8 +153,9 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
         if told["authority"]:
             register.keep_fact("authority", told["authority"])
     elif "article" in told:
-        given = (_read(told[name]) if name in _INSTANTS else told[name] for name in _FIELDS)
-        register.keep(Account(told["article"], *given))
+        given: dict[str, Any] = {name: told[name] for name in _FIELDS}
+        given |= {name: _read(told[name]) for name in _INSTANTS}
+        register.keep(Account(mark=told["article"], **given))
         return 1
     elif "means" in told:
         register.alias(told["key"], told["means"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from feeds import identity, revision
-from feeds.register import Account
+from feeds.register import Account, Change
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def recognise(
-    catalogue: Catalogue, register: Register, now: int, affected: Iterable[Heading] | None
+    catalogue: Catalogue,
+    register: Register,
+    now: int,
+    affected: Iterable[Heading] | None,
 ) -> None:
     """Bring the register up to date with the catalogue; `affected` as `survey.Found` has it.
 
@@ -104,6 +107,33 @@ def _receive(
             )
 
 
+def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:
+    """Row, heading and key of the announced articles whose seeds changed since the last build."""
+    idents = set()
+    for old in catalogue.left():
+        account = register.account(register.mark_of(identity.key(old)))
+        if account is not None and account.began:
+            idents.update(map(identity.short, register.keys_of(account)))
+    return catalogue.find(idents) if idents else []
+
+
+def removals(catalogue: Catalogue, register: Register, now: int) -> None:
+    """Note the announced articles that have gone since the last build."""
+    there = catalogue.idents()
+    for old in catalogue.left():
+        account = register.account(register.mark_of(identity.key(old)))
+        if account is None or not account.began:
+            continue
+        if there.isdisjoint(map(identity.short, register.keys_of(account))):
+            text = register.text(account.mark) or old.title
+            body = revision.difference(text, "")
+            register.change(
+                Change(
+                    now, account.mark, "removed", old.path, old.title, old.link, old.published, body
+                )
+            )
+
+
 class _Before:
     """What articles were before this build, of those that are not there any more under their key."""
 
@@ -175,12 +205,14 @@ def accounts(
     register: Register,
     recipe: str,
     now: int,
+    *,
+    texts: bool = False,
 ) -> dict[int, Account]:
     """The account of each article that stands in a feed, by row, after the register has it.
 
     `standing` maps rows to headings, the keys of articles in several files, and articles; `recipe`
-    stands for all that decides how an
-    article is read: when that is another, what it reads differently is no change of the article.
+    stands for all that decides how an article is read: when that is another, what it reads
+    differently is no change of the article.  With `texts`, what was edited is noted.
     """
     found: dict[int, Account] = {}
     taken: dict[str, int] = {}
@@ -195,8 +227,34 @@ def accounts(
         after = _after(before, mark, key, heading, says, now)
         if after != before:
             register.keep(after)
+        if texts:
+            _note(before, after, heading, article, register)
         found[row] = after
     return found
+
+
+def _note(
+    before: Account | None, after: Account, heading: Heading, article: Article, register: Register
+) -> None:
+    """Keep an article's words, and what was edited in them."""
+    if before is not None and before.fingerprint == after.fingerprint:
+        if register.text(after.mark) is None:
+            register.keep_text(after.mark, revision.words(heading.title, article.content))
+        return
+    text = revision.words(heading.title, article.content)
+    old = register.text(after.mark)
+    if before is not None and after.version > before.version and old is not None:
+        body = revision.difference(old, text) if old != text else ""
+        register.change(
+            Change(
+                after.changed, after.mark, "edited", heading.path, heading.title, heading.link,
+                heading.published, body or f"<p>{_MOVED}</p>",
+            )
+        )  # fmt: skip
+    register.keep_text(after.mark, text)
+
+
+_MOVED = "The address or the lead picture changed; the words are the same."
 
 
 def marked(heading: Heading, shared: str | None, register: Register) -> str:

@@ -33,6 +33,10 @@ SCHEMA = """
         arrived INTEGER, began INTEGER, changed INTEGER, version INTEGER, fingerprint TEXT,
         text BLOB
     );
+    CREATE TABLE IF NOT EXISTS changes (
+        at INTEGER, mark TEXT, kind TEXT, path BLOB, title TEXT, link TEXT, published INTEGER,
+        body TEXT, PRIMARY KEY (at, mark)
+    ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS aliases_mark ON aliases (mark);
     CREATE INDEX IF NOT EXISTS articles_path ON articles (path);
     CREATE INDEX IF NOT EXISTS articles_number ON articles (number) WHERE number <> x'';
@@ -40,6 +44,7 @@ SCHEMA = """
     CREATE INDEX IF NOT EXISTS articles_arrived ON articles (arrived) WHERE arrived > 0;
     CREATE INDEX IF NOT EXISTS articles_changed ON articles (changed) WHERE version > 1;
 """
+_CHANGES = 5000  # that are remembered
 _COLUMNS = "mark, key, path, title, published, arrived, began, changed, version, fingerprint"
 
 
@@ -63,6 +68,26 @@ class Account(NamedTuple):
         from feeds.model import Heading
 
         return Heading(self.path, self.title, "", self.published, self.changed)
+
+
+class Change(NamedTuple):
+    """An edit of an article, or its removal."""
+
+    at: int  # seconds since the epoch
+    mark: str
+    kind: str  # edited or removed
+    path: str
+    title: str
+    link: str
+    published: int
+    body: str  # HTML that shows the difference
+
+    @property
+    def heading(self) -> Heading:
+        """The heading of the article's seed."""
+        from feeds.model import Heading
+
+        return Heading(self.path, self.title, self.link, self.published, self.at)
 
 
 class Register:
@@ -214,6 +239,23 @@ class Register:
         """Keep the words of an article, to tell later what was changed."""
         packed = zlib.compress(text.encode())
         self._db.execute("UPDATE articles SET text = ? WHERE mark = ?", (packed, mark))
+
+    # -- changes
+
+    def change(self, change: Change) -> None:
+        """Remember a change, and forget those that are long past."""
+        values = (*change[:3], _blob(change.path), *change[4:])
+        self._db.execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self._db.execute(
+            "DELETE FROM changes WHERE at < (SELECT at FROM changes ORDER BY at DESC"
+            f" LIMIT 1 OFFSET {_CHANGES})"
+        )
+
+    def changes(self) -> Iterator[Change]:
+        """The changes that are remembered, the latest first."""
+        found = self._db.execute("SELECT * FROM changes ORDER BY at DESC, mark")
+        for at, mark, kind, path, *rest in found:
+            yield Change(at, mark, kind, _text(path), *rest)
 
     def _accounts(self, where: str, *values: object) -> Iterator[Account]:
         found = self._db.execute(f"SELECT {_COLUMNS} FROM articles WHERE {where}", values)

@@ -77,7 +77,9 @@ def prepare(
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, register, now, pictures, hurry, progress)
+    edition = editing.edit(
+        chosen, every, config, catalogue, register, now, pictures, hurry, progress
+    )
     limits = {channel.slug: channel for channel in chosen}
     fresh = {
         feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
