@@ -322,6 +322,17 @@ def load(path: str) -> Config:
     return parse(text, path, shown)
 
 
+def state_of(path: str) -> str:
+    """The state folder that the file at `path` names, though the rest of it may be wrong."""
+    try:
+        with open(path, "rb") as file:
+            named = tomllib.load(file).get("paths", {}).get("state")
+    except (OSError, ValueError, AttributeError):
+        named = None
+    state = named if isinstance(named, str) and named else Paths._field_defaults["state"].default
+    return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(path)), state))
+
+
 def parse(text: str, path: str, shown: str = NAME) -> Config:
     """The configuration that `text` states, for a file at `path`; raises as `load` does."""
     try:

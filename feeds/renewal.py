@@ -114,7 +114,7 @@ def prepare(
     )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
-    others = set(_names(before, kept)) - bodies.keys()
+    others = set(_names(before, every, kept)) - bodies.keys()
     return Prepared(
         bodies, before, others, kept, standing, tuple(outlooks), listed, edition, tuple(notes),
         chosen is every,
@@ -275,12 +275,14 @@ def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, b
         yield document.name, document.body
 
 
-def _names(before: Iterable[str], kept: Mapping[str, Rendering]) -> Iterator[str]:
+def _names(
+    before: Iterable[str], every: Iterable[Channel], kept: Mapping[str, Rendering]
+) -> Iterator[str]:
     """Which of the names of before still belong to a feed."""
     media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
-    for name in before:
-        if name in media or name.partition("/")[0] in kept or name in formats.SITE_FILES:
-            yield name
+    documents = {name for channel in every for name in formats.names(channel)}
+    ours = media | documents | {*formats.SITE_FILES}
+    return (name for name in before if name in ours)
 
 
 def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:

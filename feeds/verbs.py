@@ -12,6 +12,8 @@ from feeds.console import PROBLEMS, USAGE, WELL
 from feeds.model import ConfigError, SeedError
 from feeds.problems import CODES
 
+_HUBS = 20.0  # seconds after which no further hub is told
+
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
@@ -39,6 +41,8 @@ def generate(given: Namespace, console: Console) -> int:
         progress=console.progress,
     )
     console.done()
+    if settings.websub.hubs and not given.offline:
+        _tell_hubs(settings, console)
     built = built._replace(seconds=round(time.monotonic() - begun, 3))
     console.result(built, report(built, os.path.relpath(settings.paths.out), console.bold))
     for reason in built.unmeasured:
@@ -117,6 +121,27 @@ def explain(given: Namespace, console: Console) -> int:
         ),
     )
     return WELL
+
+
+def _tell_hubs(settings: Config, console: Console) -> None:
+    from contextlib import closing
+
+    from feeds import websub
+    from feeds.outbox import Outbox
+
+    websub.address(settings)
+    end = time.monotonic() + _HUBS
+    with closing(Outbox(os.path.join(settings.paths.state, websub.OUTBOX))) as outbox:
+        if not outbox.waiting():
+            return
+        done = websub.deliver(outbox, settings, time.time, lambda: time.monotonic() > end)
+    failed = {delivery.letter.hub for delivery in done if delivery.reason}
+    for delivery in done:
+        said = delivery.reason or "told"
+        console.detail(f"hub {delivery.letter.hub}, {delivery.letter.topic}: {said}")
+    if failed:
+        count = "1 hub" if len(failed) == 1 else f"{len(failed)} hubs"
+        console.note(f"{count} could not be told; the next run tries again")
 
 
 def check(given: Namespace, console: Console) -> int:
@@ -218,10 +243,16 @@ def status(given: Namespace, console: Console) -> int:
     from feeds import config
     from feeds.daemon import status
 
-    settings = config.load(given.config)
+    settings = None
+    try:
+        settings = config.load(given.config)
+    except ConfigError:  # a daemon that runs goes by the configuration of before
+        if not os.path.exists(given.config):
+            raise
+    state = settings.paths.state if settings else config.state_of(given.config)
     now = datetime.now(UTC)
-    told = status.ask(settings, now)
-    console.result(told, status.lines(told, settings, now, console.bold))
+    told = status.ask(state, settings, now)
+    console.result(told, status.lines(told, os.path.relpath(given.config), now, console.bold))
     return WELL if told["running"] and told["ready"] == told["stale"] == "" else PROBLEMS
 
 
@@ -237,7 +268,12 @@ def config(given: Namespace, console: Console) -> int:
         console.result({"faults": error.faults}, ())
         return USAGE
     if given.action == "check":
-        console.result({"faults": []}, [f"{os.path.relpath(settings.path)}: it is right"])
+        from feeds.daemon.clock import upcoming
+
+        times = upcoming(settings.schedule, settings.site.timezone, datetime.now(UTC))
+        right = f"{os.path.relpath(settings.path)}: it is right"
+        told = [right, f"a daemon would build at {', '.join(times)}"]
+        console.result({"faults": [], "schedule": times}, told)
     elif given.effective:
         text = configuration.effective(settings)
         console.result(configuration.as_tables(settings), text.splitlines())

@@ -35,8 +35,15 @@ def test_nothing_is_lost_in_a_difference() -> None:
     shown = revision.difference(old, new)
     after = re.sub(r"<del>.*?</del>|</?(?:ins|p)>", "", shown)
     before = re.sub(r"<ins>.*?</ins>|</?(?:del|p)>", "", shown)
-    assert [line for line in after.split("\n") if line not in {"…", ""}] == ["One 2 three.", "Five.", "五七八。"]
-    assert [line for line in before.split("\n") if line not in {"…", ""}] == ["One two three.", "五六七。"]
+    assert [line for line in after.split("\n") if line not in {"…", ""}] == [
+        "One 2 three.",
+        "Five.",
+        "五七八。",
+    ]
+    assert [line for line in before.split("\n") if line not in {"…", ""}] == [
+        "One two three.",
+        "五六七。",
+    ]
 
 
 def test_very_long_texts_are_compared_by_paragraphs() -> None:
@@ -56,7 +63,9 @@ def article(number: int, **changes: object) -> str:
     return seed(**(parts | changes))
 
 
-def test_edits_and_removals_stand_in_it(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_edits_and_removals_stand_in_it(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     site.configure(FEEDS)
     paths = [site.write(f"s/{n}.md", article(n)) for n in range(3)]
     site.build(NOW)

@@ -33,6 +33,13 @@ def article(number: int, **changes: object) -> str:
     return seed(**(parts | changes))
 
 
+def test_formats_that_a_feed_no_longer_has_are_removed(site: Site) -> None:
+    site.write("s/1.md", seed())
+    site.build()
+    site.configure('[[feed]]\nslug = "all"\nformats = ["atom"]\n')
+    assert sorted(site.build().deleted) == ["all/feed.json", "all/rss.xml"]
+
+
 def test_seeds_become_feeds(site: Site) -> None:
     for number in range(60):
         site.write(f"s/{number}.md", article(number))

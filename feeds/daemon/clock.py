@@ -7,6 +7,7 @@ is never dropped for being late, and never runs beside itself.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _WEEKDAYS = "sun mon tue wed thu fri sat".split()
 _ALWAYS = "*"
+_NEXT = 5  # times that are told
 
 
 class _Once(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
@@ -70,6 +72,18 @@ def times(schedule: Schedule, zone: str, now: datetime) -> Iterator[datetime]:
     while (found := fires.get_next_fire_time(previous, moment)) is not None:
         previous, moment = found, found.astimezone(UTC) + timedelta(microseconds=1)
         yield found.astimezone(ZoneInfo(zone))
+
+
+def upcoming(
+    schedule: Schedule, zone: str, now: datetime, following: datetime | None = None
+) -> list[str]:
+    """The next times of the schedule, for people; `following` is the first of them, if known.
+
+    Without a cron line it is known to a running clock alone: it counts from its start.
+    """
+    if following and not schedule.cron:
+        now = following - timedelta(seconds=schedule.every)
+    return [m.isoformat(timespec="seconds") for m in islice(times(schedule, zone, now), _NEXT)]
 
 
 class Clock:

@@ -191,7 +191,7 @@ class Door:
         if path == "/status":
             told = {
                 **health.state._asdict(),
-                "next": health.upcoming(),
+                "schedule": health.upcoming(),
                 "ready": health.ready(),
                 "stale": health.stale(now),
             }

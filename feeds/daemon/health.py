@@ -53,7 +53,7 @@ class Health:
         self._stale = stale
         self._alive = now
         self._lock = threading.Lock()
-        self.upcoming: Callable[[], datetime | None] = lambda: None  # the schedule's next time
+        self.upcoming: Callable[[], list[str]] = list  # the next times of the schedule
 
     @property
     def state(self) -> State:

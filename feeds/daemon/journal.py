@@ -30,7 +30,11 @@ class Journal:
         """Say that `event` happened, with the facts of it; one that is "" or () is left out."""
         if LEVELS.index(level) < self._least:
             return
-        told = {name: fact for name, fact in facts.items() if fact not in ("", (), None)}
+        told = {
+            name: round(fact, 3) if isinstance(fact, float) else fact
+            for name, fact in facts.items()
+            if fact not in ("", (), None)
+        }
         time = self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._json:
             fields = {"time": time, "level": level, "event": event, **told}
@@ -48,8 +52,6 @@ def _shown(fact: object) -> str:
     """A fact so that the line stays one line and its parts can be told apart."""
     if isinstance(fact, (list, tuple)):
         return ",".join(_shown(part) for part in fact)
-    if isinstance(fact, float):
-        return f"{fact:.3f}"
     text = str(fact)
     plain = text.isprintable() and not any(c in text for c in ' "=')
     return text if plain else json.dumps(text, ensure_ascii=False)

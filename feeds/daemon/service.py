@@ -189,15 +189,13 @@ class _Daemon:
             self._journal.tell("door.failed", "error", reason=str(error))
 
     def _start_clock(self) -> None:
-        from feeds.daemon.clock import Clock
+        from feeds.daemon.clock import Clock, upcoming
 
-        self._clock = Clock(
-            self._config.schedule,
-            self._config.site.timezone,
-            lambda: self._inbox.put(("time", None)),
-        )
+        schedule, zone = self._config.schedule, self._config.site.timezone
+        self._clock = Clock(schedule, zone, lambda: self._inbox.put(("time", None)))
         self._clock.start()
-        self._health.upcoming = self._clock.next
+        following = self._clock.next
+        self._health.upcoming = lambda: upcoming(schedule, zone, _utc(), following())
 
     def _start_watcher(self) -> None:
         from feeds.daemon import events

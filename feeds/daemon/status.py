@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from feeds import lock
@@ -16,46 +15,30 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
 
-_NEXT = 5  # times of the schedule that are told
 
+def ask(state: str, config: Config | None, now: datetime) -> dict[str, Any]:
+    """The status of the daemon with this state folder; "running" tells whether there is one.
 
-def ask(config: Config, now: datetime) -> dict[str, Any]:
-    """The daemon's status, with what the schedule says; "running" tells whether there is one."""
-    told = door.ask(config.paths.state) or {}
-    holder = lock.holder(os.path.join(config.paths.state, LOCK))
-    nothing = "a daemon starts" if holder else "no daemon runs"
-    return {
-        "running": bool(told),
-        "pid": holder,
-        "ready": nothing,
-        "stale": nothing,
-        **told,
-        "schedule": upcoming(config, now, told.get("next") or ""),
-    }
-
-
-def upcoming(config: Config, now: datetime, following: str = "") -> list[str]:
-    """The next times of the schedule, in the site's time zone; `following` is the first, if known.
-
-    Without a cron line it is only known to a daemon: it counts from its start.
+    Without a daemon, `config` tells the schedule; None when it can't be used.
     """
-    if following and not config.schedule.cron:
-        now = datetime.fromisoformat(following) - timedelta(seconds=config.schedule.every)
-    times = clock.times(config.schedule, config.site.timezone, now)
-    return [moment.isoformat(timespec="seconds") for moment in islice(times, _NEXT)]
+    if told := door.ask(state):
+        return {"running": True, **told}
+    holder = lock.holder(os.path.join(state, LOCK))
+    nothing = "a daemon starts" if holder else "no daemon runs"
+    times = clock.upcoming(config.schedule, config.site.timezone, now) if config else []
+    return {"running": False, "pid": holder, "ready": nothing, "stale": nothing, "schedule": times}
 
 
 def lines(
-    told: dict[str, Any], config: Config, now: datetime, bold: Callable[[str], str]
+    told: dict[str, Any], place: str, now: datetime, bold: Callable[[str], str]
 ) -> Iterator[str]:
-    """The status, for a person."""
-    rows = _rows(told, now) if told["running"] else _silence(told, config)
+    """The status, for a person; `place` is the configuration's."""
+    rows = _rows(told, now) if told["running"] else _silence(told, place)
     for name, text in rows:
         yield f"{bold(name)}{' ' * (10 - len(name))}{text}"
 
 
-def _silence(told: dict[str, Any], config: Config) -> Iterator[tuple[str, str]]:
-    place = os.path.relpath(config.path)
+def _silence(told: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
     pid = f", process {told['pid']}" if told["pid"] else "; `feeds daemon` starts one"
     yield "daemon", f"{told['ready']} on {place}{pid}"
     yield "schedule", ", ".join(told["schedule"])

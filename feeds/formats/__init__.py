@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from feeds.config import Site
-    from feeds.model import Feed, Listed
+    from feeds.model import Channel, Feed, Listed
 
 SOFTWARE = "feeds"
 __all__ = ["VERSION"]
@@ -33,6 +33,12 @@ NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 def address(feed: Feed | Listed, form: str) -> str:
     """Where the feed is published in one format."""
     return feed.home + FILES[form][0]
+
+
+def names(channel: Channel) -> list[str]:
+    """The names of a feed's documents, as `render` gives them."""
+    files = (*(FILES[form][0] for form in channel.formats), "index.html")
+    return [f"{channel.slug}/{file}" for file in files]
 
 
 def render(feed: Feed) -> tuple[Document, ...]:
