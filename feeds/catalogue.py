@@ -420,6 +420,20 @@ class Catalogue:
         values = (row, text, json.dumps(article.lookups), " ".join(article.notes))
         self._db.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?)", values)
 
+    def measures(self) -> dict[str, Measure]:
+        """What is known of every picture."""
+        found = self._db.execute("SELECT url, measure FROM pictures")
+        return {url: Measure(*json.loads(measure)) for url, measure in found}
+
+    def remark(self, row: int, notes: Iterable[str]) -> None:
+        """Tell what was repaired of an article that is not kept, until its seed changes."""
+        name = self._db.execute("SELECT name FROM headings WHERE row = ?", (row,)).fetchone()[0]
+        place = (row >> 32, name)
+        self._db.execute("DELETE FROM problems WHERE folder = ? AND name = ?", place)
+        self._db.executemany(
+            "INSERT INTO problems VALUES (?, ?, ?, '', 0)", ((*place, note) for note in notes)
+        )
+
     def hold(self, row: int, error: SeedError) -> None:
         """Keep the article in a row out of every feed, until its seed changes."""
         heading = self.heading(row)

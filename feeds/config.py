@@ -205,6 +205,9 @@ class FeedTable(NamedTuple):
     language: str = key("", "default: the source's or the site's", check="language")
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
+    archive: bool = key(
+        False, "what leaves it goes on to stand in archive documents (RFC 5005), linked to it"
+    )
     shows: str = key(
         "articles",
         "its entries are articles; or changes: what was edited in them, word by word, and removals",
@@ -276,6 +279,7 @@ class Config(NamedTuple):
             pictures=table.pictures,
             recent=table.recent,
             max_size=table.max_size,
+            archive=table.archive and table.shows == "articles",
             shows=table.shows,
             edits=table.edits,
             source=source.folder if source else None,

@@ -118,7 +118,7 @@ def _build(
     )
     if not accept:
         forecast.judge(prepared.outlooks, config.guard)
-    report = renewal.publish(prepared, config, now, catalogue, ledger, found, progress)
+    report = renewal.publish(prepared, now, catalogue, ledger, found, progress)
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
     catalogue.commit()

@@ -15,10 +15,10 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from feeds import identity, images, recognition, seeds, selection, urls, workers
+from feeds import identity, images, recognition, seeds, selection, shelving, urls, workers
 from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
-from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError
+from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError, digest
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feeds.article import Cleaning
     from feeds.config import Config
     from feeds.cycle import Progress
+    from feeds.ledger import Ledger
     from feeds.model import Channel
     from feeds.register import Account, Register
 
@@ -61,13 +62,18 @@ def edit(
     every: Sequence[Channel],
     config: Config,
     catalogue: Catalogue,
-    register: Register,
+    ledger: Ledger,
+    affected: tuple[Heading, ...] | None,
     now: int,
     pictures: str,
     hurry: Callable[[], bool],
     progress: Progress,
 ) -> Edition:
-    """The feeds that `channels`, of `every` there is, are at `now`; `pictures` and `hurry` are as in `cycle.build`."""
+    """The feeds that `channels`, of `every` there is, are at `now`.
+
+    `affected` is as in `survey.Found`, `pictures` and `hurry` are as in `cycle.build`.
+    """
+    register = ledger.register
 
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
@@ -85,7 +91,7 @@ def edit(
         recognition.accounts(again, register, recipe, now, texts=texts)
         if texts:
             recognition.removals(catalogue, register, now)
-    chosen, lately, expires = windows(channels, catalogue, register, now, parse_all)
+    chosen, lately, expires = windows(channels, catalogue, ledger, affected, now, parse_all)
     standing = {row: heading for window in chosen.values() for row, heading in window}
     rows = frozenset(standing)
     articles = {row: catalogue.article(row) for row in rows}
@@ -111,10 +117,16 @@ def edit(
             entries, expires[channel.slug] = changes(channel, register, config, now)
         else:
             entries = tuple(
-                _entry(heading, accounts[row], articles[row], channel, config, catalogue)
+                entry_of(
+                    heading, accounts[row], articles[row], channel, config,
+                    _measures(articles[row], catalogue),
+                )
                 for row, heading in chosen[channel.slug]
-            )
-        feeds.append(feed_of(channel, entries, config))
+            )  # fmt: skip
+        feed = feed_of(channel, entries, config)
+        if channel.archive and (archives := ledger.shelf(channel.slug).archives()):
+            feed = feed._replace(previous=f"{feed.home}archive/{archives[-1].name}/")
+        feeds.append(feed)
     ids = {
         c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
         for c in channels
@@ -133,7 +145,8 @@ class Windows(NamedTuple):
 def windows(
     channels: Sequence[Channel],
     catalogue: Catalogue,
-    register: Register,
+    ledger: Ledger,
+    affected: tuple[Heading, ...] | None,
     now: int,
     parse: Callable[[Sequence[tuple[int, Heading]]], None],
 ) -> Windows:
@@ -141,6 +154,7 @@ def windows(
 
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
+    register = ledger.register
     made = Windows({}, {}, {})
     chosen = made.chosen
     pending = list(channels)
@@ -154,7 +168,15 @@ def windows(
             newest = catalogue.newest(now, channel.order, channel.source, channel.limit)
             window = selection.window(channel, newest)
             late = selection.lately(channel, recent, now)
-            chosen[channel.slug] = selection.merged(channel, window, ((r, h) for r, h, _ in late))
+            more = [(row, heading) for row, heading, _ in late]
+            if channel.archive:
+                more = shelving.arrange(
+                    channel, window, more, catalogue, register, ledger.shelf(channel.slug), now,
+                    _looked_for(channel, ledger, affected),
+                )  # fmt: skip
+                inside = {row for row, _ in more}
+                window = [one for one in window if one[0] in inside]
+            chosen[channel.slug] = selection.merged(channel, window, more)
             made.lately[channel.slug] = [(row, heading) for row, heading, _ in late]
             beyond = {row for row, _ in chosen[channel.slug]} - {row for row, _ in window}
             made.expires[channel.slug] = min((end for r, _, end in late if r in beyond), default=0)
@@ -164,6 +186,18 @@ def windows(
         lost = {row for row, _ in missing if not catalogue.parsed(row)}
         pending = [c for c in channels if any(row in lost for row, _ in chosen[c.slug])]
     return made
+
+
+def _looked_for(
+    channel: Channel, ledger: Ledger, affected: tuple[Heading, ...] | None
+) -> tuple[Heading, ...] | None:
+    """What `shelving.arrange` has to look at: all articles when the feed takes others than before."""
+    register, name = ledger.register, f"taken by {channel.slug}"
+    takes = digest(channel.source, channel.rule)
+    if register.fact(name) == takes:
+        return affected
+    register.keep_fact(name, takes)
+    return None
 
 
 def recents(
@@ -247,6 +281,12 @@ def media_name(path: str, escape: Callable[[str], str] = str) -> str:
     return f"media/{escape(path)}"
 
 
+def picture_head(path: str, config: Config) -> bytes:
+    """The first bytes of a picture that lies beside the seeds: all that measuring needs."""
+    rules = rules_of(config)._replace(max_size=_HUGE)
+    return seeds.read(config.paths.seeds, path, rules, images.HEAD)
+
+
 def picture_bytes(path: str, config: Config) -> bytes:
     """All bytes of a picture that lies beside the seeds."""
     return seeds.read(config.paths.seeds, path, rules_of(config)._replace(max_size=_HUGE))
@@ -324,8 +364,7 @@ def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> 
     try:
         if stamp is None:
             raise PictureError("the file is gone", gone=True)
-        head = seeds.read(config.paths.seeds, path, rules._replace(max_size=_HUGE), images.HEAD)
-        found = images.read(head, stamp[2])
+        found = images.read(picture_head(path, config), stamp[2])
     except (PictureError, SeedError) as error:
         catalogue.keep_asked(url, Asked(Measure(gone=True), str(error), 1, 0), path)
     else:
@@ -440,20 +479,25 @@ def entry_id(account: Account, channel: Channel, config: Config) -> str:
     return identity.tag(config.site.authority, config.site.since, account.mark) + version
 
 
-def _entry(
+def _measures(article: Article, catalogue: Catalogue) -> dict[str, Measure]:
+    """What is known of the article's pictures."""
+    return {
+        picture.url: asked.measure
+        for picture in article.pictures
+        if (asked := catalogue.asked(picture.url)) is not None
+    }
+
+
+def entry_of(
     heading: Heading,
     account: Account,
     article: Article,
     channel: Channel,
     config: Config,
-    catalogue: Catalogue,
+    measures: Mapping[str, Measure],
 ) -> Entry:
+    """The article as an entry of the channel."""
     source = config.source(heading.source)
-    measures = {
-        picture.url: asked.measure
-        for picture in article.pictures
-        if (asked := catalogue.asked(picture.url)) is not None
-    }
     names = article.authors or ((source.author,) if source.author else ())
     updated = account.began if channel.edits == "silent" else account.changed
     return Entry(

@@ -42,9 +42,17 @@ class Outlook(NamedTuple):
 
 
 def look(
-    slug: str, before: Sequence[Standing], after: Sequence[Standing], *, full: bool = True
+    slug: str,
+    before: Sequence[Standing],
+    after: Sequence[Standing],
+    *,
+    full: bool = True,
+    lives: Callable[[Standing], bool] | None = None,
 ) -> Outlook:
-    """What becomes of the subscribers of one feed; `full` says that its window has no room left."""
+    """What becomes of the subscribers of one feed.
+
+    `full` says that its window has no room left, `lives` that an entry stands in an archive.
+    """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
     ids, links = {one.id for one in before}, {_link(one) for one in before}
@@ -66,7 +74,7 @@ def look(
     oldest_update = min((one.updated for one in after), default=0)
     for one in gone:
         aged = full and (one.published <= oldest or one.updated <= oldest_update)
-        if one.id not in returned and not aged:
+        if one.id not in returned and not aged and not (lives and lives(one)):
             changes.append(Change("lost", one))
     count = {
         kind: sum(1 for c in changes if c.kind == kind)

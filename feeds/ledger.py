@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from feeds.register import Register
+    from feeds.shelf import Shelf
     from feeds.twins import Decisions
 
 _APPLICATION = 0x4C454447  # "LEDG"
@@ -82,10 +83,10 @@ class Ledger:
         if mark != _APPLICATION and (mark or tables):
             raise StateError(f"{self._path}: it is no ledger of feeds; move it away")
         if version < _VERSION:
-            from feeds import register
+            from feeds import register, shelf
 
             self._db.executescript(
-                f"BEGIN; {_SCHEMA} {register.SCHEMA} PRAGMA application_id = {_APPLICATION};"
+                f"BEGIN; {_SCHEMA} {register.SCHEMA} {shelf.SCHEMA} PRAGMA application_id = {_APPLICATION};"
                 f" PRAGMA user_version = {_VERSION}; COMMIT;"
             )
 
@@ -95,6 +96,16 @@ class Ledger:
         from feeds.register import Register  # only a build that has something to do needs it
 
         return Register(self._db)
+
+    def shelf(self, slug: str) -> Shelf:
+        """The archive documents of a feed."""
+        from feeds.shelf import Shelf
+
+        return Shelf(self._db, slug)
+
+    def shelved(self) -> set[str]:
+        """The slugs of the feeds that have archive documents."""
+        return {slug for (slug,) in self._db.execute("SELECT DISTINCT slug FROM archives")}
 
     def decisions(self) -> Decisions:
         """What a person decided of the files of articles."""
@@ -147,6 +158,13 @@ class Ledger:
 
         found = self._db.execute("SELECT entries FROM standing WHERE slug = ?", (slug,)).fetchone()
         return tuple(Standing(*entry) for entry in json.loads(found[0])) if found else None
+
+    def add(self, documents: Mapping[str, Published]) -> None:
+        """Take over files that are in the output folder now."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)",
+            ((name, *published) for name, published in documents.items()),
+        )
 
     def record(
         self,

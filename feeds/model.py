@@ -192,6 +192,9 @@ class Feed(NamedTuple):
     rights: str = ""
     icon: str = ""  # absolute URL of a square picture
     logo: str = ""  # absolute URL of a picture twice as wide as high
+    previous: str = ""  # URL of the folder of the archive document with the entries before these
+    following: str = ""  # the same for those after these
+    current: str = ""  # in an archive document: URL of the folder of the feed itself
     hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
 
 

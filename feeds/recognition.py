@@ -109,7 +109,7 @@ def _receive(
 
 def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:
     """Row, heading and key of the announced articles whose seeds changed since the last build."""
-    idents = set()
+    idents: set[int] = set()
     for old in catalogue.left():
         account = register.account(register.mark_of(identity.key(old)))
         if account is not None and account.began:
@@ -200,6 +200,11 @@ def alike(old: Heading, new: Heading) -> bool:
 # --- what articles say ---------------------------------------------------------------------------
 
 
+def key_of(heading: Heading) -> str:
+    """The key of an article that a single file holds."""
+    return identity.key(heading)
+
+
 def accounts(
     standing: Mapping[int, tuple[Heading, str | None, Article]],
     register: Register,
@@ -215,16 +220,12 @@ def accounts(
     differently is no change of the article.  With `texts`, what was edited is noted.
     """
     found: dict[int, Account] = {}
-    taken: dict[str, int] = {}
+    named = marks({row: (heading, key) for row, (heading, key, _) in standing.items()}, register)
     for row, (heading, shared, article) in standing.items():
-        key = shared or identity.key(heading)
-        mark = marked(heading, shared, register)
-        if taken.setdefault(mark, row) != row:
-            mark = identity.mark(identity.salted(key, heading))
-            taken[mark] = row
+        key, mark = shared or identity.key(heading), named[row]
         before = register.account(mark)
         says = f"{revision.fingerprint(heading, article)} {recipe}"
-        after = _after(before, mark, key, heading, says, now)
+        after = after_reading(before, mark, key, heading, says, now)
         if after != before:
             register.keep(after)
         if texts:
@@ -257,6 +258,22 @@ def _note(
 _MOVED = "The address or the lead picture changed; the words are the same."
 
 
+def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register) -> dict[int, str]:
+    """The mark of each article, by row; no two have the same.
+
+    `standing` maps rows to headings and the keys of articles that several files hold.
+    """
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for row, (heading, shared) in sorted(standing.items(), key=lambda one: one[1][0].path):
+        mark = marked(heading, shared, register)
+        if mark in taken:
+            mark = identity.mark(identity.salted(shared or identity.key(heading), heading))
+        taken.add(mark)
+        found[row] = mark
+    return found
+
+
 def marked(heading: Heading, shared: str | None, register: Register) -> str:
     """The mark of the article with this heading; `shared` is its key if several files hold it.
 
@@ -279,9 +296,10 @@ def marked(heading: Heading, shared: str | None, register: Register) -> str:
     return identity.mark(identity.salted(key, heading))
 
 
-def _after(
+def after_reading(
     before: Account | None, mark: str, key: str, heading: Heading, says: str, now: int
 ) -> Account:
+    """The account of an article that was read again, and `says` so much, from that of `before`."""
     stated = heading.updated
     after = Account(mark, key, heading.path, heading.title, heading.published)
     if before is None or not before.began:

@@ -226,6 +226,11 @@ class Register:
             values,
         )
 
+    def keep_all(self, accounts: Iterable[Account]) -> None:
+        """Take over what is known of many articles now."""
+        for account in accounts:
+            self.keep(account)
+
     def forget(self, mark: str) -> None:
         """Let go of an article, as it is part of another now."""
         self._db.execute("DELETE FROM articles WHERE mark = ?", (mark,))

@@ -11,7 +11,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import editing, fitting, forecast, formats, publisher, recognition, selection
+from feeds import archives, editing, fitting, forecast, formats, publisher, recognition, selection
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from feeds.ledger import Ledger
     from feeds.model import Channel, Document, Entry, Feed, Heading, Published
     from feeds.register import Register
+    from feeds.shelf import Shelf
     from feeds.survey import Found
 
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
@@ -39,6 +40,7 @@ SITE = ""  # the slug under which the ledger knows what belongs to no feed
 class Prepared(NamedTuple):
     """All that is to be published, and what it means to subscribers."""
 
+    config: Config  # as subscribers know the site
     bodies: dict[str, bytes | Callable[[], bytes]]
     before: dict[str, Published]
     others: set[str]  # names of before that stay as they are
@@ -46,6 +48,7 @@ class Prepared(NamedTuple):
     standing: dict[str, tuple[Standing, ...]]  # by slug, of the feeds that were made anew
     outlooks: tuple[Outlook, ...]  # of these feeds, and of those that go
     listed: list[Listed]
+    every: list[Channel]
     edition: Edition
     notes: tuple[str, ...]
     whole: bool  # every feed was looked at
@@ -77,8 +80,9 @@ def prepare(
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
+    _keep_house(every, ledger, config, before, everything=everything)
     edition = editing.edit(
-        chosen, every, config, catalogue, register, now, pictures, hurry, progress
+        chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )
     limits = {channel.slug: channel for channel in chosen}
     fresh = {
@@ -106,7 +110,8 @@ def prepare(
         if known is None and not begun:
             known = _published(config, feed)
         full = len(feed.entries) >= limits[slug].limit
-        outlooks.append(forecast.look(slug, known or (), standing[slug], full=full))
+        lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
+        outlooks.append(forecast.look(slug, known or (), standing[slug], full=full, lives=lives))
     outlooks.extend(
         forecast.look(slug, ledger.standing(slug) or (), ())
         for slug in renderings
@@ -114,16 +119,15 @@ def prepare(
     )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
-    others = set(_names(before, every, kept)) - bodies.keys()
+    others = set(_names(before, every, kept, ledger)) - bodies.keys()
     return Prepared(
-        bodies, before, others, kept, standing, tuple(outlooks), listed, edition, tuple(notes),
-        chosen is every,
+        config, bodies, before, others, kept, standing, tuple(outlooks), listed, every, edition,
+        tuple(notes), chosen is every,
     )  # fmt: skip
 
 
 def publish(
     prepared: Prepared,
-    config: Config,
     now: int,
     catalogue: Catalogue,
     ledger: Ledger,
@@ -131,11 +135,28 @@ def publish(
     progress: Progress,
 ) -> Report:
     """Publish what was prepared; raises PublishError when it can't be written."""
+    config = prepared.config
     publisher.sweep(config.paths.out)
+    before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
+    archived: list[str] = []
+    texts = any(channel.shows == "changes" for channel in prepared.every)
+    for channel in prepared.every:
+        if channel.archive:
+            built = archives.build(
+                channel, config, catalogue, ledger, now, partial(progress, "making archives"),
+                texts=texts,
+            )  # fmt: skip
+            before |= built.published
+            others |= built.published.keys()
+            archived += built.written
+            for path in built.media:
+                name = editing.media_name(path)
+                if name not in others:
+                    bodies[name] = partial(editing.picture_bytes, path, config)
     outcome = publisher.publish(
-        config.paths.out, prepared.bodies, prepared.before, prepared.others, ledger.promise,
-        partial(progress, "publishing"),
-    )  # fmt: skip
+        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing")
+    )
+    written = (*outcome.written, *archived)
     ledger.record(outcome.published, prepared.kept, prepared.standing)
     catalogue.forget_left()
     report = told(found, catalogue, now)
@@ -144,10 +165,10 @@ def publish(
     report = report._replace(
         due=min(filter(None, dues), default=None),
         feeds=tuple(
-            one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
+            one._replace(changed=tuple(n for n in written if n.startswith(f"{one.slug}/")))
             for one in prepared.listed
         ),
-        written=outcome.written,
+        written=written,
         deleted=outcome.deleted,
         measured=measured.fresh,
         unmeasured=measured.failed,
@@ -162,6 +183,29 @@ def publish(
     catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def _keep_house(
+    every: Iterable[Channel],
+    ledger: Ledger,
+    config: Config,
+    before: Mapping[str, Published],
+    *,
+    everything: bool,
+) -> None:
+    """Forget the archive documents of feeds that have none any more, and find damaged ones."""
+    archiving = {channel.slug: channel for channel in every if channel.archive}
+    for slug in ledger.shelved() - archiving.keys():
+        ledger.shelf(slug).clear()
+        ledger.register.keep_fact(f"taken by {slug}", "")
+    if everything:
+        for channel in archiving.values():
+            archives.spoil(channel, ledger, config.paths.out, before)
+
+
+def _archived(shelf: Shelf, entry: Standing) -> bool:
+    """Whether an entry that left its feed stands in an archive document of it."""
+    return bool(shelf.place(entry.id.rpartition(":")[2].partition(";")[0]))
 
 
 def _standing(entry: Entry) -> Standing:
@@ -267,20 +311,23 @@ def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, b
     for document in documents:
         faults = proof.read(document, feed)
         if faults:
-            said = "\n  ".join(faults)
-            raise PublishError(
-                f"{document.name} was not made right, so nothing is published:\n  {said}\n"
-                "This is a mistake in feeds itself; please report it with the lines above"
-            )
+            raise PublishError(proof.refusal(document, faults))
         yield document.name, document.body
 
 
 def _names(
-    before: Iterable[str], every: Iterable[Channel], kept: Mapping[str, Rendering]
+    before: Iterable[str],
+    every: Iterable[Channel],
+    kept: Mapping[str, Rendering],
+    ledger: Ledger,
 ) -> Iterator[str]:
     """Which of the names of before still belong to a feed."""
     media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
     documents = {name for channel in every for name in formats.names(channel)}
+    for channel in every:
+        for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
+            documents.update(archives.names(channel, archive))
+            media.update(map(editing.media_name, archive.media))
     ours = media | documents | {*formats.SITE_FILES}
     return (name for name in before if name in ours)
 

@@ -39,12 +39,14 @@ class Recent(NamedTuple):
 def lately(channel: Channel, recent: Iterable[Recent], now: int) -> list[tuple[int, Heading, int]]:
     """Those that stand in the channel whatever its limit, each with the instant that ends this.
 
-    A changed article counts as arrived where a change makes it a new entry.
+    A changed article counts as arrived where a change makes it a new entry, and where it may stand
+    in an archive document, which hardly any reader would look into again.
     """
     takes = test(channel.rule)
     found = []
     for row, heading, arrived, changed in recent:
-        end = channel.recent + (max(arrived, changed) if channel.edits == "new" else arrived)
+        edited = channel.edits == "new" or channel.archive
+        end = channel.recent + (max(arrived, changed) if edited else arrived)
         ours = channel.source is None or channel.source == heading.source
         if heading.published <= now < end and ours and takes(heading):
             found.append((row, heading, end))

@@ -20,7 +20,7 @@ LAYERS = (
     ("model", "problems"),
     ("text", "urls", "cron"),
     ("schema", "dates", "identity"),
-    ("config", "elements", "twins", "register", "revision"),
+    ("config", "elements", "twins", "register", "revision", "shelf"),
     ("illustrations", "recognition"),
     ("markup",),
     (
@@ -30,7 +30,9 @@ LAYERS = (
         "formats.reading",
     ),
     ("survey", "websub", "fitting", "forecast"),
+    ("shelving",),
     ("editing",),
+    ("archives",),
     ("renewal",),
     ("cycle",),
     ("showing", "starting", "api", "ids", "console"),
