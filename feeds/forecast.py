@@ -46,12 +46,13 @@ def look(
     before: Sequence[Standing],
     after: Sequence[Standing],
     *,
-    full: bool = True,
+    limit: int = 0,
     lives: Callable[[Standing], bool] | None = None,
 ) -> Outlook:
     """What becomes of the subscribers of one feed.
 
-    `full` says that its window has no room left, `lives` that an entry stands in an archive.
+    Entries that are older than the `limit` newest left by age; 0: none did.  `lives` says that an
+    entry stands in an archive document.
     """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
@@ -70,10 +71,10 @@ def look(
         if shown is not None:
             returned.add(shown.id)
         changes.append(Change("again" if shown else "new", one, shown or was))
-    oldest = min((one.published for one in after), default=0)
-    oldest_update = min((one.updated for one in after), default=0)
+    published = sorted((o.published for o in after), reverse=True)[:limit]
+    updated = sorted((o.updated for o in after), reverse=True)[:limit]
     for one in gone:
-        aged = full and (one.published <= oldest or one.updated <= oldest_update)
+        aged = published and (one.published <= published[-1] or one.updated <= updated[-1])
         if one.id not in returned and not aged and not (lives and lives(one)):
             changes.append(Change("lost", one))
     count = {

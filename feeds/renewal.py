@@ -109,9 +109,9 @@ def prepare(
         known = ledger.standing(slug)
         if known is None and not begun:
             known = _published(config, feed)
-        full = len(feed.entries) >= limits[slug].limit
+        limit = limits[slug].limit if len(feed.entries) >= limits[slug].limit else 0
         lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
-        outlooks.append(forecast.look(slug, known or (), standing[slug], full=full, lives=lives))
+        outlooks.append(forecast.look(slug, known or (), standing[slug], limit=limit, lives=lives))
     outlooks.extend(
         forecast.look(slug, ledger.standing(slug) or (), ())
         for slug in renderings

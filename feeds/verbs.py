@@ -79,7 +79,7 @@ def diff(given: Namespace, console: Console) -> int:
                 told.append(reading.entries(file.read(), path))
         except OSError as error:
             raise FeedsError(f"{path}: {error.strerror}") from None
-    outlook = forecast.look(given.new, *told, full=False)
+    outlook = forecast.look(given.new, *told)
     console.result(outlook, forecast.lines([outlook], console.bold))
     return WELL
 
