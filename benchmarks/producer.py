@@ -70,6 +70,7 @@ class Site:
         self.atom = os.path.join(self.out, "all", "atom.xml")
         self.rss = os.path.join(self.out, "all", "rss.xml")
         self.command: tuple[str, ...] = (*command(), "generate", "--offline", "--config", config)
+        self.daemon: tuple[str, ...] = (*command(), "daemon", "--config", config)
         self._state = os.path.join(folder, ".feeds")
         os.makedirs(folder)
         with open(config, "w", encoding="utf-8") as file:

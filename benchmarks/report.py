@@ -64,6 +64,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
+def percent(share: float) -> str:
+    """Hundredths of one core."""
+    return f"{share:.2f} %"
+
+
 def times(ratio: float) -> str:
     """A ratio."""
     return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.1f}x"
@@ -75,7 +80,9 @@ def megabytes(size: float) -> str:
 
 
 def spread(series: Series, form: Callable[[float], str]) -> str:
-    """The median, with the least and the most in parentheses."""
+    """The median, with the least and the most in parentheses; the one figure where it is alone."""
+    if len(series.values) == 1:
+        return form(series.median)
     least, most = form(min(series.values)), form(max(series.values))
     unit = least.rpartition(" ")[2]
     if unit == most.rpartition(" ")[2]:

@@ -1,6 +1,6 @@
 """What `feeds` costs beside Hugo and beside the least that is possible, as ratios within one run.
 
-    python benchmarks/run.py [--sizes 5000,50000,200000] [--pairs N] [--work FOLDER] [--keep]
+    python benchmarks/run.py [--scenes NAMES] [--sizes COUNTS] [--pairs N] [--work FOLDER]
 
 Prints each figure as soon as it is known, and all of them as a table at the end.  The exit status
 is 0 whatever was measured: this is a measurement, and no test.
@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from datetime import UTC, datetime
 
 import peer
 import producer
-import scenes
 from report import table
+from scenes import SCENES, Bench
 
 SIZES = (5_000, 50_000, 200_000)
 
@@ -28,13 +27,26 @@ def options() -> argparse.Namespace:
     """What the command line asks for."""
     grammar = argparse.ArgumentParser(description="Measure feeds beside Hugo and beside the floor.")
     grammar.add_argument(
+        "--scenes", type=names, default=tuple(SCENES), metavar="NAMES",
+        help=f"which, with commas between ({','.join(SCENES)})",
+    )  # fmt: skip
+    grammar.add_argument(
         "--sizes", type=sizes, default=SIZES, metavar="COUNTS",
         help=f"how many seeds, with commas between ({','.join(map(str, SIZES))})",
     )  # fmt: skip
     grammar.add_argument("--pairs", type=several, help="runs of each (5; 3 above 50,000 seeds)")
     grammar.add_argument("--work", metavar="FOLDER", help="where to work (the system's temporary)")
-    grammar.add_argument("--keep", action="store_true", help="leave everything there")
     return grammar.parse_args()
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of scenes with commas between; raises ArgumentTypeError for one that there is not."""
+    given = tuple(text.split(","))
+    if unknown := set(given) - SCENES.keys():
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(sorted(unknown))}: give some of {', '.join(SCENES)}"
+        )
+    return given
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -64,7 +76,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def versions(bench: scenes.Bench) -> str:
+def versions(bench: Bench) -> str:
     """Which programs are measured."""
     asked = [(*producer.command(), "--version")]
     if bench.hugo:
@@ -77,8 +89,8 @@ def versions(bench: scenes.Bench) -> str:
     return ", ".join(filter(None, (*programs, f"Python {platform.python_version()}")))
 
 
-def measure(bench: scenes.Bench, counts: tuple[int, ...], *, keep: bool) -> None:
-    """Measure everything, and print it."""
+def measure(bench: Bench, chosen: tuple[str, ...]) -> None:
+    """Measure the chosen scenes, and print what came of them."""
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cores} x {processor()}, load {load:.1f}")
@@ -87,10 +99,8 @@ def measure(bench: scenes.Bench, counts: tuple[int, ...], *, keep: bool) -> None
         print("Something else is at work on this machine: trust the ratios, not the times.")
     if bench.hugo is None:
         print(peer.MISSING)
-    scenes.start(bench)
-    scenes.each_source(bench)
-    for count in counts:
-        scenes.size(bench, count, keep=keep)
+    for name in chosen:
+        SCENES[name](bench)
     print("\nMedians, with the least and the most; figures are taken pair by pair.\n")
     print(table(bench.rows))
     verdicts = [row.verdict for row in bench.rows]
@@ -103,14 +113,8 @@ def main() -> None:
     given = options()
     if given.work:
         os.makedirs(given.work, exist_ok=True)
-    work = tempfile.mkdtemp(prefix="feeds-bench-", dir=given.work)
-    try:
-        measure(scenes.Bench(work, peer.binary(), given.pairs), given.sizes, keep=given.keep)
-    finally:
-        if given.keep:
-            print(f"kept: {work}")
-        else:
-            shutil.rmtree(work, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="feeds-bench-", dir=given.work) as work:
+        measure(Bench(work, peer.binary(), given.sizes, given.pairs), given.scenes)
 
 
 if __name__ == "__main__":

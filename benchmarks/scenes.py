@@ -1,4 +1,7 @@
-"""The measurements, one function each: run the contenders by turns and tell what came of it."""
+"""The measurements, one function each: run the contenders by turns and tell what came of it.
+
+A new scene is a function of a `Bench` and a row in `SCENES`, at the end.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,17 @@ from typing import TYPE_CHECKING
 
 import producer
 import proof
+from keeping import kept
 from pair import FLOOR, Pair, make
-from report import INFORMATION, Goal, Row, duration, megabytes, spread, times
-from timing import Contender, Series, VoidError, alternate, environment
+from report import INFORMATION, Goal, Row, duration, megabytes, percent, spread, times
+from timing import Contender, Series, VoidError, alternate, environment, peak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from timing import Result
 
+SETTLE, IDLE = 0.2, 20.0  # seconds: the default of settle; how long an idle daemon is looked at
 STARTS = 15  # pairs for what takes milliseconds
 SOURCES, SEEDS, BODY = 7, 2_000, 20_000  # of the corpus for one feed for each source
 
@@ -27,10 +32,13 @@ SOURCES, SEEDS, BODY = 7, 2_000, 20_000  # of the corpus for one feed for each s
 class Bench:
     """Where and with what is measured, and all that was found so far."""
 
-    def __init__(self, work: str, hugo: str | None, pairs: int | None) -> None:
+    def __init__(
+        self, work: str, hugo: str | None, sizes: Sequence[int], pairs: int | None
+    ) -> None:
         """Measure in the folder `work`; in so many pairs, or in as many as suit the size."""
         self.work = work
         self.hugo = hugo
+        self.sizes = sizes
         self.env = environment(work, producer.path())
         self.rows: list[Row] = []
         self._pairs = pairs
@@ -91,9 +99,11 @@ def first(bench: Bench, pair: Pair) -> None:
     sides = (took, _against("floor of reading", floor))
     tell("cold, of the floor", sides, ours.seconds.over(floor.seconds), times)
     most = 90e6 if pair.count <= 50_000 else 200e6
-    other = f"Hugo {spread(hugo.peak, megabytes)}" if hugo else ""
-    sides = (spread(ours.peak, megabytes), other)
-    tell("peak memory, cold", sides, ours.peak, megabytes, Goal.most(most))
+    pair.ours.forget()
+    held = Series((float(peak(pair.ours.command, bench.env)),))
+    # Hugo is one process, of which the kernel has told the most it ever held.
+    sides = (spread(held, megabytes), f"Hugo {spread(hugo.peak, megabytes)}" if hugo else "")
+    tell("peak memory, cold", sides, held, megabytes, Goal.most(most))
 
 
 def again(bench: Bench, pair: Pair) -> None:
@@ -124,25 +134,52 @@ def edited(bench: Bench, pair: Pair) -> None:
         bench.tell(pair.name, "one changed", (took, ""), ours, duration)
 
 
-def size(bench: Bench, count: int, *, keep: bool) -> None:
-    """All that is measured with so many seeds; their files are removed unless `keep`."""
-    name = f"{count:,}"
-    print(f"\n{name} seeds (pairs: {bench.pairs(count)})", flush=True)
-    folder = os.path.join(bench.work, str(count))
-    need = count * (2 if bench.hugo else 1) * 9_000  # bytes; such files take two blocks each
-    if (free := shutil.disk_usage(bench.work).free) < need:
-        with bench.section(name, "everything"):
-            raise VoidError(f"{megabytes(need)} of disk are needed, {megabytes(free)} are free")
-        return
-    scenes = {"cold": first, "nothing changed": again, "one changed": edited}
-    try:
+def noticed(bench: Bench, pair: Pair) -> None:
+    """An edit that a daemon notices by itself, and what the daemon costs while nothing happens."""
+    found: dict[str, Series] = {}
+    rest: dict[str, tuple[float, int]] = {}
+    for side, edit in pair.kept():
+        side.site.forget()
+        with kept(side.site.daemon, side.site.atom, bench.env) as keeper:
+            runs = 2 * bench.pairs(pair.count)
+            found[side.name] = Series(tuple(keeper.noticed(edit.make) for _ in range(runs)))
+            rest[side.name] = keeper.idle(IDLE)
+            edit.check(side.site)
+    ours = found["feeds"]
+    took = spread(ours, duration)
+    tell = partial(bench.tell, pair.name)
+    above = Series(tuple(value - SETTLE for value in ours.values))
+    settled = "settling takes 200 ms of it"
+    tell("noticed, above the settling", (took, settled), above, duration, Goal.most(0.15))
+    if hugo := found.get("Hugo"):
+        sides = (took, f"Hugo {spread(hugo, duration)}")
+        tell("noticed", sides, hugo.over(ours), times)
+    (share, written), theirs = rest["feeds"], rest.get("Hugo")
+    sides = (f"writes {written} bytes", f"Hugo {percent(theirs[0] * 100)}" if theirs else "")
+    tell("idle", sides, Series((share * 100,)), percent, Goal.most(0.5))
+
+
+def beside_hugo(bench: Bench) -> None:
+    """One feed of everything, of each size: cold, with nothing changed, and with one change."""
+    for count in bench.sizes:
+        name = f"{count:,}"
+        print(f"\n{name} seeds (pairs: {bench.pairs(count)})", flush=True)
+        folder = os.path.join(bench.work, str(count))
+        need = count * (2 if bench.hugo else 1) * 9_000  # bytes; such files take two blocks each
+        if (free := shutil.disk_usage(bench.work).free) < need:
+            with bench.section(name, "everything"):
+                raise VoidError(f"{megabytes(need)} of disk are needed, {megabytes(free)} are free")
+            continue
         pair = Pair(folder, count, bench.hugo)
-        for measured, scene in scenes.items():
+        for measured, part in (
+            ("cold", first),
+            ("nothing changed", again),
+            ("one changed", edited),
+            ("noticed", noticed),
+        ):
             with bench.section(name, measured):
-                scene(bench, pair)
-    finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+                part(bench, pair)
+        shutil.rmtree(folder)  # the next size may need the room
 
 
 def each_source(bench: Bench) -> None:
@@ -189,3 +226,6 @@ def start(bench: Bench) -> None:
         bench.tell(
             "-", "feeds --help, more than", sides, took.less(bare), duration, Goal.most(0.06)
         )
+
+
+SCENES = {"start": start, "sources": each_source, "sizes": beside_hugo}

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 
 from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute, brief
 from feeds.illustrations import Illustrations
-from feeds.markup import LANGUAGE, WORDS, Writer
+from feeds.markup import LANGUAGE, MAX_DEPTH, WORDS, Writer
 from feeds.model import Article
 from feeds.text import clean, line, shorten
 
@@ -29,9 +29,12 @@ _BY = re.compile(
     r"(?:(?:by|von|par|por|di)\s|文|作者|撰文|記者|记者|بقلم|מאת)\s*[/／:：]?\s*(?=\S)",
     re.IGNORECASE,
 )
-_NAMES = 100  # elements that are looked at for authors and categories
+_NAMES = 100  # elements that are looked at for authors, categories and boilerplate
+_ELEMENTS = 100_000  # tags of a body that are read: each costs 50 µs and half a KiB
+_LANGUAGES = 10  # elements whose language is weighed against the whole
 _MARKDOWN = 300_000  # characters; longer texts are no Markdown that a person wrote
 # Void in HTML5, but not to libxml2, which would take what follows for their content.
+_OPEN = re.compile("<")
 _VOID = re.compile(r"<(source|track|wbr|embed|keygen)\b([^<>]*)>", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?<=[.#])[\w-]+")
 
@@ -53,6 +56,9 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     markup = body.lstrip()
     if markup and not markup.startswith("<"):
         markup = _markdown(markup)
+    whole = markup.count("<") <= _ELEMENTS
+    if not whole:
+        markup = markup[: next(islice(_OPEN.finditer(markup), _ELEMENTS, None)).start()]
     soup = BeautifulSoup(_VOID.sub(r"<\1\2></\1>", markup), "lxml")
     said = _stated(soup)
     _strip(soup, markup, cleaning)
@@ -70,7 +76,15 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
         categories=said.categories,
         pictures=tuple(writer.pictures.values()),
         language=said.language,
-        notes=(("body-deep",) if writer.deep else ()) + (() if content else ("body-empty",)),
+        notes=tuple(
+            note
+            for note, seen in (
+                ("body-cut", not whole),
+                ("body-deep", writer.deep),
+                ("body-empty", not content),
+            )
+            if seen
+        ),
         lookups=tuple(illustrations.lookups),
     )
 
@@ -97,14 +111,19 @@ def _stated(soup: BeautifulSoup) -> _Stated:
     authors: dict[str, None] = {}
     categories: dict[str, None] = {}
     language = ""
-    looked = 0  # at names; a page may be made of nothing else
+    looked = weighed = 0  # a page may be made of nothing else
     for tag in soup.descendants:
         if not isinstance(tag, Tag):
             continue
         attributes = tag.attrs
         if not attributes and tag.name != "address":
             continue
-        if not language and ("lang" in attributes or "xml:lang" in attributes):
+        if (
+            not language
+            and weighed < _LANGUAGES
+            and ("lang" in attributes or "xml:lang" in attributes)
+        ):
+            weighed += 1
             language = _language(tag, soup)
         rel = attributes.get("rel") or ()
         names = "tag" in rel or "author" in rel or attributes.get("itemprop") == "author"
@@ -138,6 +157,16 @@ def _names_author(address: Tag) -> bool:
     )
 
 
+def _short(block: Tag) -> bool:
+    """Whether a block has at most 300 characters, looking no further than needed."""
+    length = 0
+    for count, node in enumerate(block.descendants):
+        length += len(node) if isinstance(node, NavigableString) else 0
+        if length > 300 or count > 300:
+            return False
+    return True
+
+
 def _strip(soup: BeautifulSoup, markup: str, cleaning: Cleaning) -> None:
     """Remove what the configuration calls no part of an article."""
     # A selector can only match where its names stand in the markup; looking there first saves
@@ -150,9 +179,12 @@ def _strip(soup: BeautifulSoup, markup: str, cleaning: Cleaning) -> None:
     for pattern in cleaning.boilerplate:
         if not pattern.search(markup):
             continue
-        for string in soup.find_all(string=pattern):
-            block = next(p for p in string.parents if p.name in CONTAINERS | BLOCKS)
-            if block.name == "body" or len(block.get_text()) > 300:
+        for string in soup.find_all(string=pattern, limit=_NAMES):
+            if string.decomposed:  # with the block of an earlier one
+                continue
+            above = islice(string.parents, MAX_DEPTH)
+            block = next((p for p in above if p.name in CONTAINERS | BLOCKS), None)
+            if block is None or block.name == "body" or not _short(block):
                 continue  # words in the middle of an article are the article's
             while (rule := block.previous_sibling) is not None and (
                 (isinstance(rule, Tag) and rule.name in {"hr", "br"})

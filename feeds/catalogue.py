@@ -2,7 +2,7 @@
 
 Everything in here can be had again from the seeds and the pictures' servers.  So there are no
 migrations: a catalogue of another version, of another reading of the configuration, or one that is
-damaged, is emptied.  One of two doors to sqlite3; the other is the ledger.
+damaged, is emptied.  A door to sqlite3, as the ledger is.
 
 The rows of one folder stand together: a heading's row number is its folder's number times 2**32
 plus a count, so that no second index is needed to find them.
@@ -44,6 +44,16 @@ _SCHEMA = """
     CREATE TABLE pictures (
         url TEXT PRIMARY KEY, file BLOB, measure TEXT, reason TEXT, failures INTEGER, again INTEGER
     );
+"""
+
+
+# What the questions of each build are answered from at once.  To keep these up costs a first build
+# more than it saves; a process that builds over and over wins.
+_INDEXES = """
+    CREATE INDEX IF NOT EXISTS by_date ON headings (published, updated);
+    CREATE INDEX IF NOT EXISTS by_ident ON headings (ident);
+    CREATE INDEX IF NOT EXISTS by_twin ON headings (twin) WHERE twin IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS by_note ON headings (notes) WHERE notes <> '';
 """
 
 
@@ -131,6 +141,11 @@ class Catalogue:
         """Keep everything done so far, and go on."""
         self._db.execute("COMMIT")
         self._db.execute("BEGIN")
+
+    def index(self) -> None:
+        """Get ready to be asked often."""
+        for statement in _INDEXES.split(";"):
+            self._db.execute(statement)
 
     # -- notes
 

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument("--timezone", default="UTC", help="of dates that name no zone")
 
     generate = verb("generate", "bring the feeds up to date, once")
-    generate.add_argument("--offline", action="store_true", help="don't ask for pictures")
+    generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
         "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
     )
@@ -183,5 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; what was published stays whole")
         return 130
+    except Exception as error:  # noqa: BLE001  Python's own exit code would be that of "problems"
+        from traceback import format_exc
+
+        console.error(f"a mistake in feeds itself, please report it: {error!r}\n{format_exc()}")
+        return REFUSED
     finally:
         console.done()

@@ -12,7 +12,7 @@ import tomllib
 from typing import Any, NamedTuple
 
 from feeds import urls
-from feeds.model import Channel, ConfigError, Rule
+from feeds.model import Channel, ConfigError, Rule, digest
 from feeds.schema import (
     REQUIRED,
     SLUG,
@@ -37,14 +37,19 @@ class Site(NamedTuple):
     url: str = key(REQUIRED, "where out/ is published; absolute", check="folder")
     description: str = key("", "one sentence for the index page")
     author: str = key("", "who stands as the author where an article names none; default: title")
-    email: str = key("", "the author's address; without it, feeds carry only the name")
+    email: str = key(
+        "", "the author's address; without it, feeds carry only the name",
+        check="email",
+    )  # fmt: skip
     language: str = key(
         "en", "of the feeds, and of articles that don't say (BCP 47)", check="language"
     )
     timezone: str = key("UTC", "of dates in articles that name no zone", check="zone")
     authority: str = key(
-        "", "the domain in the ids of entries (RFC 4151); default: the host that url had at first"
-    )
+        "",
+        "the domain in the ids of entries (RFC 4151); default: the host that url had at first",
+        check="authority",
+    )  # fmt: skip
     since: str = key(
         "2026", "a year or day on which the domain was yours; part of the ids. Never change it",
         check="since",
@@ -102,7 +107,7 @@ class Content(NamedTuple):
     remove: tuple[str, ...] = key(
         (".jp-relatedposts", ".sharedaddy", ".sd-sharing", "#jp-post-flair", ".wpcnt",
          ".entry-meta", ".post-tags", ".entry-footer", ".likes-widget-placeholder"),
-        "CSS selectors of elements to remove",
+        "CSS selectors of elements to remove", check="selectors",
     )  # fmt: skip
     summary: int = key(300, "a summary has at most so many characters", least=40)
 
@@ -246,10 +251,12 @@ class Config(NamedTuple):
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
+        from feeds.text import line  # not needed where nothing changed
+
         site = self.site
         found = next((s for s in self.sources if s.folder == folder), made(Source, folder=folder))
         return found._replace(
-            title=found.title or folder or site.title,
+            title=found.title or line(folder) or site.title,
             slug=found.slug or slug_of(folder),
             language=found.language or site.language,
             timezone=found.timezone or site.timezone,
@@ -305,7 +312,8 @@ LISTS = ("source", "feed")
 
 def slug_of(folder: str) -> str:
     """A folder's name as part of an address: letters of any script, digits, "-", "." and "_"."""
-    return re.sub(r"[^\w.-]+", "-", folder).strip("-._") or "source"
+    slug = re.sub(r"[^\w.-]+", "-", folder).strip("-._")
+    return slug if slug and slug not in _RESERVED else f"source-{digest(folder)[:8]}"
 
 
 def load(path: str) -> Config:
@@ -401,6 +409,9 @@ def _judge(config: Config, reader: Reader) -> None:
             reader.fault(
                 ("source", number, "folder"), f"folder: {source.folder!r} stands here twice"
             )
+        if source.slug in _RESERVED:
+            where = ("source", number, "slug")
+            reader.fault(where, f"slug: {source.slug!r} is the name of something else in out")
         folders.add(source.folder)
     home = os.path.dirname(config.path)
     seeds, out, state = (

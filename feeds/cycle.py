@@ -13,10 +13,9 @@ import os
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
-from feeds import lock, publisher, workers
+from feeds import lock, publisher, state, workers
 from feeds.catalogue import Catalogue
-from feeds.ledger import Ledger
-from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError, digest
+from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateError
 from feeds.survey import habits, rules_of, survey
 
 if TYPE_CHECKING:
@@ -24,8 +23,13 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
     from feeds.forecast import Outlook
+    from feeds.ledger import Ledger
     from feeds.model import Hint
     from feeds.survey import Found
+
+
+# What follows a survey that read many seeds; to import it takes as long as to read 10,000 of them.
+_AHEAD = ("bs4", "lxml.etree", "feedgen.feed", "feeds.article", "feeds.renewal")
 
 
 class Progress(Protocol):
@@ -78,15 +82,14 @@ def build(
     except OSError as error:
         raise StateError(f"{config.paths.state}: {error.strerror}") from None
     with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
-        catalogue = Catalogue(
-            os.path.join(config.paths.state, "catalogue.sqlite"), *_recipes(config)
+        return state.attended(
+            config.paths.state,
+            _recipes(config),
+            str(now),
+            lambda catalogue, ledger: _build(
+                config, now, catalogue, ledger, pictures, hint, hurry, progress, accept=accept
+            ),
         )
-        with closing(catalogue):
-            ledger = Ledger(os.path.join(config.paths.state, "ledger.sqlite"), str(now))
-            with closing(ledger):
-                return _build(
-                    config, now, catalogue, ledger, pictures, hint, hurry, progress, accept=accept
-                )
 
 
 def _build(
@@ -101,10 +104,12 @@ def _build(
     *,
     accept: bool,
 ) -> Report:
+    if hint:
+        catalogue.index()
     found = _survey(config, now, catalogue, progress, ledger, hint)
     if not config.images.measure:
         pictures = "none"
-    settings = digest(VERSION, config)
+    settings = repr((VERSION, config))
     stale = _stale(config, settings, now, catalogue, ledger, measuring=pictures != "none")
     if not stale and not found.changed:
         return _recalled(catalogue.note("report"), found)
@@ -166,9 +171,11 @@ def plan(
         if known != [":memory:"] * 2:
             stack.enter_context(lock.held(os.path.join(config.paths.state, "lock"), wait, waiting))
         catalogue = stack.enter_context(closing(Catalogue(known[0], *_recipes(config))))
+        from feeds.ledger import Ledger
+
         ledger = stack.enter_context(closing(Ledger(known[1], str(now))))
         found = _survey(config, now, catalogue, progress, ledger)
-        stale = _stale(config, digest(VERSION, config), now, catalogue, ledger, measuring=False)
+        stale = _stale(config, repr((VERSION, config)), now, catalogue, ledger, measuring=False)
         if not stale and not found.changed:
             return ()
         from feeds import renewal
@@ -191,7 +198,7 @@ def _survey(
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
-            lambda done: progress("reading seeds", done, 0), hint,
+            lambda done: progress("reading seeds", done, 0), hint, map(__import__, _AHEAD),
             ledger.decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
     except OSError as error:
@@ -202,8 +209,8 @@ def _survey(
 
 def _recipes(config: Config) -> tuple[str, str]:
     """What decides how headings are read, and how articles are."""
-    headings = digest(VERSION, config.seeds, config.dates, config.sources, config.site.timezone)
-    return headings, digest(headings, config.content, config.images.unwrap, config.site.url)
+    headings = repr((VERSION, config.seeds, config.dates, config.sources, config.site.timezone))
+    return headings, repr((headings, config.content, config.images.unwrap, config.site.url))
 
 
 def _passed(instant: str, now: int) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,14 +60,19 @@ def utc(seconds: int) -> datetime:
 
 def gmt(day: str, month: str, year: str, hour: str, minute: str, second: str) -> int:
     """The instant of the six fields of an RFC 5322 date in GMT; 0 when there is no such date."""
+    midnight = _midnight(day, month, year)
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if not midnight or hours > 23 or minutes > 59 or seconds > 59:
+        return 0
+    return midnight + hours * 3600 + minutes * 60 + seconds
+
+
+@lru_cache(1024)  # the seeds of one folder share their days
+def _midnight(day: str, month: str, year: str) -> int:
     try:
-        days = date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH
+        return (date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH) * DAY
     except (KeyError, ValueError):
         return 0
-    hours, minutes, seconds = int(hour), int(minute), int(second)
-    if hours > 23 or minutes > 59 or seconds > 59:
-        return 0
-    return days * DAY + hours * 3600 + minutes * 60 + seconds
 
 
 def epoch(text: str) -> int:
@@ -130,7 +136,8 @@ _HAN = re.compile(
     r"(?: ?(上午|下午|凌晨|早上|中午|晚上|午前|午後)? ?(\d\d?) ?[:：时時點点]"
     r" ?(\d\d)? ?分?(?:[:：]? ?(\d\d) ?秒?)?)?\Z"
 )
-_AFTERNOON = {"下午", "晚上", "午後"}
+_MORNING = {"上午", "凌晨", "早上"}  # 上午12:30 is half past midnight
+_AFTERNOON = {"下午", "中午", "晚上", "午後"}
 
 
 def _rfc(text: str, zone: tzinfo) -> Instant | None:
@@ -160,8 +167,10 @@ def _han(text: str, zone: tzinfo) -> Instant | None:
     if not found:
         return None
     year, month, day, half, hour, minute, second = found.groups()
-    if hour is not None and half in _AFTERNOON and int(hour) < 12:
+    if hour is not None and half in _AFTERNOON and int(hour) < (4 if half == "中午" else 12):
         hour = str(int(hour) + 12)
+    elif hour == "12" and half in _MORNING:
+        hour = "0"
     return _instant(year, month, day, hour, minute, second, None, zone)
 
 

@@ -234,6 +234,8 @@ def parse(
             yield row, article_of(heading, config, cleaning)
         except SeedError as error:
             yield row, error
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
+            yield row, SeedError("failed", repr(error))
 
     count = workers.cores() if len(missing) > _FEW else 1
     for done, (row, result) in enumerate(workers.spread(work, missing, count), 1):

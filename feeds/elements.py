@@ -61,7 +61,8 @@ def pixels(tag: Tag, name: str) -> int:
 
 
 def invisible(tag: Tag) -> bool:
-    return tag.has_attr("hidden") or bool(_HIDDEN.search(attribute(tag, "style")))
+    style = attribute(tag, "style")
+    return tag.has_attr("hidden") or bool(style and _HIDDEN.search(style))
 
 
 def after(node: Tag) -> Tag | None:
@@ -74,10 +75,9 @@ def after(node: Tag) -> Tag | None:
     return None
 
 
-def brief(tag: Tag) -> str:
-    """The text of a block that holds nothing else and not much of it; "" otherwise."""
+def brief(tag: Tag, room: int = 300) -> str:
+    """The text of a block that holds nothing else, and at most `room` of it; "" otherwise."""
     parts: list[str] = []
-    room = 300
     for count, node in enumerate(tag.descendants):
         if count > 100:
             return ""

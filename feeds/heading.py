@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-_COMMENT = r"\s*(?:<!--[ \t]*([^<>\n]{0,40}?)[ \t]*-->)?\s*"
+# Every repetition in here ends where the next thing begins: a body may be megabytes of anything.
+_COMMENT = r"\s*(?:<!--([^<>\n]{0,60}?)-->\s*)?"
 _RULE = r"[ \t]*\n[ \t]*-(?:[ \t]*-){2,}[ \t]*(?:\n|\Z)"
-_HEADER = re.compile(rf"{_COMMENT}\[(.*)\]\((.*)\){_RULE}")
+_HEADER = re.compile(rf"{_COMMENT}\[(.*)\){_RULE}")
 _BARE = re.compile(rf"{_COMMENT}(?:\[(.*)\])?(?:{_RULE}|[ \t]*(?:\n|\Z))?")
-_ECHO = re.compile(rf"(?s:(?P<before>.{{0,400}}?)){_COMMENT}\[(?P<title>[^\n]*)\]\([^\n]*\){_RULE}")
+_ECHO = re.compile(rf"(?s:(?P<before>.{{0,400}}?)){_COMMENT}\[(?=.*\]\().*\){_RULE}")
+_ECHOED = 4096  # characters of a body in which its header may stand once more
 _TIP = re.compile(r"""\s+(?:"[^"]*"|'[^']*')\s*\Z""")  # [title](link "tip")
 _BRACKET = re.compile(r"\\([\[\]()])")
 _NAME = re.compile(r"(?:\d+|[0-9a-f]{6,})(?:[_ -]+|\Z)")
@@ -42,7 +44,8 @@ _LABEL = re.compile(
     r"\s*[:：]\s*([^\n<]{4,100})",
     re.IGNORECASE,
 )
-_ITALIC = re.compile(r"<(?:i|em)>\s*(?:<br\s*/?>)?\s*([^<>]*\d{4}[^<>]*)</(?:i|em)>", re.IGNORECASE)
+_ITALIC = re.compile(r"<(?:i|em)>(?:\s*<br\s*/?>)?([^<>]*)</(?:i|em)>", re.IGNORECASE)
+_DATED = re.compile(r"\d{4}")
 _TIME = re.compile(r"<time\b([^<>]*)>", re.IGNORECASE)
 _META = re.compile(
     r"""<(?:meta|span)\b(?=[^<>]*\b(?:property|name|itemprop)\s*=\s*["'](?:article:published_time|"""
@@ -75,12 +78,13 @@ class Reading(NamedTuple):
     reason: str  # why the published date won
 
 
-def quick(text: str, path: str, habits: Habits) -> Heading | None:
+def quick(text: str | None, path: str, habits: Habits) -> Heading | None:
     """What `explain` says of a seed in the common form, at a third of its cost; else None.
 
-    `text` need not be the whole header: whatever is not all there is not in the common form.
+    `text` need not be the whole header: whatever is not all there is not in the common form.  None
+    stands for bytes that are no text by themselves.
     """
-    found = _COMMON.match(text)
+    found = _COMMON.match(text) if text else None
     if not found or habits.trim:
         return None
     epoch, title, link, *date = found.groups()
@@ -141,7 +145,7 @@ def body(text: str) -> str:
     rest = text[_header(text)[3] :]
     if (found := _LABEL.match(rest)) and rest[found.end() : found.end() + 1] == "\n":
         rest = rest[found.end() :]  # else what follows, HTML, would be taken for Markdown
-    if found := _ECHO.match(rest):
+    if found := _ECHO.match(rest[:_ECHOED]):
         rest = found["before"] + rest[found.end() :]
     return rest
 
@@ -149,17 +153,21 @@ def body(text: str) -> str:
 def _header(text: str) -> tuple[str | None, str, str, int]:
     """Epoch comment, title and link as they stand, and where the body begins."""
     found = _HEADER.match(text)
-    if found:
-        epoch, title, link = found.groups()
+    if found and "](" in found[2]:
+        title, _, link = found[2].rpartition("](")
         if "](" in title and not _looks_linked(link):
             title, _, tail = title.partition("](")
             link = f"{tail}]({link}"
-        return epoch, title, link, found.end()
+        return _stripped(found[1]), title, link, found.end()
     found = _BARE.match(text)
     if found is None:  # it matches the empty string
         return None, "", "", 0
-    epoch, title = found.groups()
+    epoch, title = _stripped(found[1]), found[2]
     return epoch, title or "", "", found.end() if epoch is not None or title else 0
+
+
+def _stripped(epoch: str | None) -> str | None:
+    return epoch if epoch is None else epoch.strip()
 
 
 def _looks_linked(link: str) -> bool:
@@ -196,7 +204,8 @@ def _dates(text: str, start: int) -> Iterator[tuple[str, str]]:
     if found := _LABEL.match(text, start):
         yield "the labelled line", found[1].strip()
     for found in _ITALIC.finditer(text, start):
-        yield "the <i> element", found[1].strip()
+        if _DATED.search(found[1]):
+            yield "the <i> element", found[1].strip()
     for found in _TIME.finditer(text, start):
         if stated := _PUDATE.search(found[1]):
             yield "the pudate of a <time>", stated[1].strip()

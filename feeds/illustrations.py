@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from feeds import urls
-from feeds.elements import Tag, after, attribute, pixels
+from feeds.elements import Tag, after, attribute, brief, pixels
 from feeds.model import Picture
 from feeds.text import flow, line
 
@@ -18,6 +19,9 @@ _LAZY = (
     "data-src", "data-original", "data-lazy-src", "data-actualsrc", "data-orig-file",
     "data-full-url", "data-url", "data-echo", "data-hi-res-src", "data-large-file", "file",
 )  # fmt: skip
+_AROUND = frozenset("a picture p div span".split())  # what may stand between it and its caption
+_NEAR = 8  # elements above a picture that are looked at for its caption
+_LONG = 1000  # characters; what is longer is no caption
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset")
 _CANDIDATE = re.compile(r"\s*(\S*[^\s,])(?:\s+([\d.]+)[wx])?\s*(?:,|\Z)")
 _PENDING = re.compile(r"[?&]is-pending-load=1(?=&|\Z)")
@@ -127,27 +131,28 @@ def _largest(srcset: str) -> str:
 
 def _caption(img: Tag) -> tuple[str, Tag | None]:
     """The caption of a picture, and the element that says it."""
-    figure = img.find_parent("figure")
-    if figure is not None and len(figure.find_all("img", limit=3)) <= 2:  # itself, and <noscript>
+    figure = next((p for p in islice(img.parents, _NEAR) if p.name == "figure"), None)
+    if figure is not None and _pictures(figure) <= 2:  # itself, and the one in its <noscript>
         element = figure.find("figcaption")
         return (flow(element.get_text(" ")), element) if element is not None else ("", None)
     node: Tag = img
-    while (parent := node.parent) is not None and parent.name in {
-        "a",
-        "picture",
-        "p",
-        "div",
-        "span",
-    }:
-        if "wp-caption" in attribute(parent, "class"):
+    for parent in islice(img.parents, _NEAR):
+        pictures = _pictures(parent) if parent.name in _AROUND else 0
+        if 0 < pictures <= 2 and "wp-caption" in attribute(parent, "class"):
             element = parent.find(class_="wp-caption-text")
             return (flow(element.get_text(" ")), element) if element is not None else ("", None)
-        if after(node) is not None or len(parent.find_all("img", limit=2)) > 1:
+        if pictures != 1 or after(node) is not None:
             break
         node = parent
     below = after(node)
     if below is not None and below.name in {"div", "p", "small"}:
-        small = below if below.name == "small" else below.find("small")
-        if small is not None and flow(small.get_text(" ")) == flow(below.get_text(" ")):
+        told = brief(below, _LONG)
+        small = below if below.name == "small" else below.find("small") if told else None
+        if small is not None and told == brief(small, _LONG):
             return flow(small.get_text(" ")), below
     return "", None
+
+
+def _pictures(parent: Tag) -> int:
+    """How many pictures there are in an element; 3 stands for many."""
+    return len(parent.find_all("img", limit=3))

@@ -164,6 +164,8 @@ def public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner:
             ip = inner
+        elif ip not in ipaddress.ip_network("2000::/3"):  # what is global unicast, RFC 4291
+            return False
     return ip.is_global and not ip.is_multicast
 
 

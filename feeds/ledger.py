@@ -1,8 +1,8 @@
 """What must not be forgotten: which files in the output folder are ours, and what they told.
 
 Unlike the catalogue it can't be made again from the seeds, so every transaction is on the disk
-before the next step.  One of two doors to sqlite3; the other is the catalogue.  What is known of
-articles stands in its `register`.
+before the next step.  A door to sqlite3, as the catalogue is.  What is known of articles stands in
+its `register`.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 WORDS = re.compile(r"[\W_]+")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATED = re.compile(r"\d{4}")
-_SPACES = re.compile(r"[ \t\n\f]+")
+_SPACES = re.compile(r" [ \t\n\f]+|[\t\n\f][ \t\n\f]*")  # but for a lone space, which may stay
 _EMBED = re.compile(r"/embed/([\w-]{6,})\Z")
 
 
@@ -296,6 +296,8 @@ class Writer:
         elif parts.netloc == "player.vimeo.com":
             address = f"https://vimeo.com{parts.path.removeprefix('/video')}"
         label = escape(line(attribute(tag, "title")) or urlsplit(address).netloc, quote=False)
+        if self._out and self._out[-1].endswith("</a>"):  # two frames in a row, or a link and one
+            self._break()
         self._out.append(label if self._links else f'<a href="{escape(address)}">{label}</a>')
         self._seen()
 

@@ -45,6 +45,11 @@ CODES: dict[str, Kind] = {
         "the file is larger than an article may be",
         "split it, or raise max_size in [seeds]",
     ),
+    "failed": Kind(
+        True,
+        "reading it failed, by a mistake in feeds itself",
+        "report it, with the file and what is said here",
+    ),
     # Its text
     "binary": Kind(
         True,
@@ -113,6 +118,11 @@ CODES: dict[str, Kind] = {
         False,
         "the markup is nested too deep; below a limit only its text and pictures are kept",
         "mend the unclosed elements",
+    ),
+    "body-cut": Kind(
+        False,
+        "the body has more than 100,000 tags; what follows these is left out",
+        "split the article",
     ),
     # Its neighbours
     "twin": Kind(

@@ -11,7 +11,9 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import archives, editing, fitting, forecast, formats, publisher, recognition, selection
+from feeds import (
+    archives, editing, fitting, forecast, formats, publisher, recognition, selection, workers,
+)  # fmt: skip
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -21,7 +23,7 @@ from feeds.model import (
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from feeds.catalogue import Catalogue
     from feeds.config import Config
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from feeds.shelf import Shelf
     from feeds.survey import Found
 
+_FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
@@ -96,22 +99,29 @@ def prepare(
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
     outlooks: list[Outlook] = []
-    for feed in edition.feeds:
-        slug = feed.slug
-        for path in edition.media[slug]:
+    for paths in edition.media.values():
+        for path in paths:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
-        if not everything and renderings.get(slug) == fresh[slug]:
-            continue
-        fitted = fitting.fit(feed, limits[slug].max_size, edition.lately[slug])
-        bodies.update(_proofed(fitted.documents, fitted.feed))
-        notes.extend(filter(None, [fitted.told]))
-        standing[slug] = tuple(map(_standing, fitted.feed.entries))
+    stale = {
+        f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
+    }
+    for made in _rendered(
+        [_Draft(f, limits[slug].max_size, edition.lately[slug]) for slug, f in stale.items()]
+    ):
+        slug, limit = made.slug, limits[made.slug].limit
+        bodies.update((d.name, d.body) for d in made.documents)
+        notes.extend(filter(None, [made.told]))
+        standing[slug] = made.standing
         known = ledger.standing(slug)
         if known is None and not begun:
-            known = _published(config, feed)
-        limit = limits[slug].limit if len(feed.entries) >= limits[slug].limit else 0
+            known = _published(config, stale[slug])
+        full = len(stale[slug].entries) >= limit
         lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
-        outlooks.append(forecast.look(slug, known or (), standing[slug], limit=limit, lives=lives))
+        outlooks.append(
+            forecast.look(
+                slug, known or (), standing[slug], limit=limit if full else 0, lives=lives
+            )
+        )
     outlooks.extend(
         forecast.look(slug, ledger.standing(slug) or (), ())
         for slug in renderings
@@ -307,12 +317,40 @@ def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
     return Rendering(inputs, len(feed.entries), updated, expires, media)
 
 
-def _proofed(documents: Iterable[Document], feed: Feed) -> Iterator[tuple[str, bytes]]:
-    for document in documents:
-        faults = proof.read(document, feed)
-        if faults:
+class _Draft(NamedTuple):
+    """A feed that is to be written."""
+
+    feed: Feed
+    budget: int  # bytes
+    lately: frozenset[str]  # ids of entries that must not be left out
+
+
+class _Written(NamedTuple):
+    """What came of it."""
+
+    slug: str
+    documents: tuple[Document, ...]
+    standing: tuple[Standing, ...]
+    told: str
+
+
+def _rendered(drafts: Sequence[_Draft]) -> list[_Written]:
+    """The documents of the feeds, by slug, each proof-read."""
+    if not drafts:
+        return []
+    import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
+
+    count = workers.cores() if len(drafts) > _FEW else 1
+    return sorted(workers.spread(_written, drafts, count), key=lambda made: made.slug)
+
+
+def _written(draft: _Draft) -> Iterator[_Written]:
+    fitted = fitting.fit(*draft)
+    for document in fitted.documents:
+        if faults := proof.read(document, fitted.feed):
             raise PublishError(proof.refusal(document, faults))
-        yield document.name, document.body
+    standing = tuple(map(_standing, fitted.feed.entries))
+    yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
 def _names(

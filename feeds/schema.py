@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
+# RFC 4151 §2.1: a domain, or an e-mail address at one
+_AUTHORITY = re.compile(r"(?:[\w.-]+@)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z", re.ASCII)
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")
 
 
 class Key(NamedTuple):
@@ -136,7 +139,13 @@ def _strings(value: object) -> tuple[str, ...]:
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{value!r} must be a whole number")
-    return value
+    return _bounded(value)
+
+
+def _bounded(number: int) -> int:
+    if abs(number) >= 2**53:  # beyond it, neither JSON nor SQLite holds it
+        raise ValueError("it is too much")
+    return number
 
 
 def _boolean(value: object) -> bool:
@@ -150,7 +159,7 @@ def _quantity(units: dict[str, int], example: str) -> Callable[[object], int]:
         found = _QUANTITY.match(str(value).strip()) if not isinstance(value, bool) else None
         if not found or found[2] not in units:
             raise ValueError(f"{value!r} must be a number with a unit, such as {example}")
-        return int(float(found[1]) * units[found[2]])
+        return _bounded(int(float(found[1]) * units[found[2]]))
 
     return read
 
@@ -267,6 +276,28 @@ def _slug(value: str) -> None:
         raise ValueError(f"{value!r} may hold letters, digits, '-', '_' and '.'")
 
 
+def _authority(value: str) -> None:
+    if value and not _AUTHORITY.match(value):
+        raise ValueError(f"{value!r} must be a domain of yours, such as example.org")
+
+
+def _email(value: str) -> None:
+    if value and not _EMAIL.match(value):
+        raise ValueError(f"{value!r} must be an address, such as me@example.org")
+
+
+def _selectors(values: tuple[str, ...]) -> None:
+    from soupsieve import SelectorSyntaxError  # 20 ms: only where any is given
+    from soupsieve import compile as selector
+
+    for value in values:
+        try:
+            selector(value)
+        except SelectorSyntaxError as error:
+            said = str(error).partition("\n")[0].rstrip(":")
+            raise ValueError(f"{value!r} is no CSS selector: {said}") from None
+
+
 def _encoding(value: str) -> None:
     try:
         "".encode(value or "utf-8")
@@ -305,6 +336,9 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "patterns": _patterns,
     "slug": _slug,
     "encoding": _encoding,
+    "authority": _authority,
+    "email": _email,
+    "selectors": _selectors,
 }
 
 
@@ -367,7 +401,22 @@ def keys(kind: type[Any], table: object) -> Iterator[str]:
     for name in kind._fields:
         value = getattr(table, name)
         if value is not None:
-            yield f"{name} = {toml(value)}\n"
+            yield f"{name} = {written(kind._field_defaults[name], value)}\n"
+
+
+_SHOWN = {  # the units a quantity is written in, the largest that it is a multiple of
+    "seconds": {"d": 86_400, "h": 3600, "m": 60, "s": 1},
+    "milliseconds": {"s": 1000, "ms": 1},
+    "bytes": {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024, "B": 1},
+}
+
+
+def written(known: Key, value: Any) -> str:
+    """The value of a key as TOML, with its unit where it has one."""
+    for unit, size in _SHOWN.get(known.reads, {}).items():
+        if value % size == 0 and (value or size == 1):
+            return toml(f"{value // size}{' ' if known.reads == 'bytes' else ''}{unit}")
+    return toml(value)
 
 
 def toml(value: object) -> str:
@@ -400,5 +449,5 @@ def documented(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
     """Every key of a table: its name, its default as TOML ("" for a required one), its meaning."""
     for name, known in kind._field_defaults.items():
         default = known.default
-        written = "" if default is REQUIRED else "{ }" if default is None else toml(default)
-        yield name, written, known.meaning
+        shown = "" if default is REQUIRED else "{ }" if default is None else written(known, default)
+        yield name, shown, known.meaning

@@ -135,10 +135,11 @@ def _glob(glob: str) -> str:
     """A glob as a regular expression: `*` and `?` stop at a "/", `**` spans folders."""
     parts = re.split(r"(\*\*/?|[*?])", glob)
     written = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-    return (
-        "".join(
-            written.get(part) or translate(part).removeprefix("(?s:").removesuffix(r")\Z")
-            for part in parts
-        )
-        + r"\Z"
-    )
+    return "".join(written.get(part) or _class(part) for part in parts) + r"\Z"
+
+
+def _class(glob: str) -> str:
+    """What stands between wildcards, without the frame that `translate` puts around it."""
+    found = re.fullmatch(r"\(\?s:(.*)\)\\[zZ]", translate(glob), re.DOTALL)  # z from Python 3.14 on
+    assert found is not None
+    return found[1]

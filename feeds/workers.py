@@ -7,16 +7,23 @@ threads of its own: a forked child has none of them, but may have a lock that on
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from feeds.model import FeedsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+_PORTIONS = 16  # for each process: enough that none waits long for the others at the end
+_END = object()
 
 
 def cores() -> int:
@@ -31,45 +38,62 @@ def cores() -> int:
 
 
 def spread(
-    work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], processes: int
+    work: Callable[[Task], Iterable[Result]],
+    tasks: Sequence[Task],
+    processes: int,
+    chores: Iterable[object] = (),
 ) -> Iterator[Result]:
     """Every result of `work` for every task, in no particular order.
 
-    With one process, or one task, nothing is forked.  What `work` raises is raised here; when a
-    child dies without a word, ChildProcessError is.
+    `chores` are drawn here, one by one, while the children have nothing to tell.  With one process,
+    or one task, nothing is forked, and no chore drawn.  What `work` raises is raised here; when a
+    child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
             yield from work(task)
         return
+    count = min(processes * _PORTIONS, len(tasks))
+    portions = [tasks[number::count] for number in range(count)]
+    claims, numbers = os.pipe()  # a child that is done with one portion takes the next from here
+    os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
+    os.close(numbers)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
-        for number in range(min(processes, len(tasks))):
+        for _ in range(min(processes, count)):
             reading, writing = os.pipe()
             child = os.fork()
             if child == 0:
                 os.close(reading)
-                _serve(work, tasks[number::processes], writing)
+                _serve(work, portions, claims, writing)
             os.close(writing)
             children[reading] = child
-        yield from _gather(children)
+        yield from _gather(children, iter(chores))
     finally:
+        os.close(claims)
         for reading, child in children.items():
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
 
 
-def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writing: int) -> None:
+def _serve(
+    work: Callable[[Task], Iterable[Result]],
+    portions: Sequence[Sequence[Task]],
+    claims: int,
+    writing: int,
+) -> None:
     """The child's whole life; it must never return into the parent's code."""
     status = 1
     try:
+        gc.freeze()  # what the parent made is not looked through, so its pages stay shared
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
-                for task in tasks:
-                    for result in work(task):
-                        _send(pipe, ("result", result))
+                while claim := os.read(claims, 2):
+                    for task in portions[int.from_bytes(claim, "big")]:
+                        for result in work(task):
+                            _send(pipe, ("result", result))
                 _send(pipe, ("done", None))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
                 _send(pipe, ("error", error))
@@ -86,16 +110,20 @@ def _send(pipe: IO[bytes], message: object) -> None:
     pipe.flush()
 
 
-def _gather(children: dict[int, int]) -> Iterator[Any]:
+def _gather(children: dict[int, int], chores: Iterator[object]) -> Iterator[Any]:
     import selectors
 
+    idle: float | None = 0  # how long to wait for the children: not at all while there are chores
     buffers = {reading: bytearray() for reading in children}
     with selectors.DefaultSelector() as selector:
         for reading in children:
             selector.register(reading, selectors.EVENT_READ)
         while buffers:
-            for ready, _ in selector.select():
-                reading = ready.fd
+            ready = selector.select(idle)
+            if not ready and next(chores, _END) is _END:
+                idle = None
+            for key, _ in ready:
+                reading = key.fd
                 data = os.read(reading, 1 << 20)
                 buffers[reading] += data
                 done = False
@@ -109,7 +137,10 @@ def _gather(children: dict[int, int]) -> Iterator[Any]:
                     selector.unregister(reading)
                     del buffers[reading]
                     if not done:
-                        raise ChildProcessError("a worker process died; is there enough memory?")
+                        raise FeedsError(
+                            "a worker process died, so nothing was published; is there enough"
+                            " memory?"
+                        )
 
 
 def _messages(buffer: bytearray) -> Iterator[tuple[str, Any]]:

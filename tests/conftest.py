@@ -113,11 +113,17 @@ def site(tmp_path: Path) -> Site:
 
 def fresh(site: Site, tmp_path_factory: pytest.TempPathFactory, now: int = NOW) -> dict[str, bytes]:
     """What a build from nothing but the ledger makes of the same seeds and configuration."""
-    other = Site(tmp_path_factory.mktemp("fresh"))
+    return fresh_in(tmp_path_factory.mktemp("fresh"), site, now)
+
+
+def fresh_in(root: Path, site: Site, now: int = NOW) -> dict[str, bytes]:
+    """The same, made in the folder `root`."""
+    other = Site(root)
+    root.mkdir(exist_ok=True)
     text = site.root.joinpath("config.toml").read_text(encoding="utf-8")
-    other.root.joinpath("config.toml").write_text(text, encoding="utf-8")
-    os.symlink(site.root / "seeds", other.root / "seeds")
-    other.root.joinpath(".feeds").mkdir()
-    shutil.copy(site.root / ".feeds/ledger.sqlite", other.root / ".feeds/ledger.sqlite")
+    root.joinpath("config.toml").write_text(text, encoding="utf-8")
+    os.symlink(site.root / "seeds", root / "seeds")
+    root.joinpath(".feeds").mkdir()
+    shutil.copy(site.root / ".feeds/ledger.sqlite", root / ".feeds/ledger.sqlite")
     other.build(now)
     return other.bytes()

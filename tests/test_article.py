@@ -104,9 +104,9 @@ def test_the_digest_is_of_the_words_alone() -> None:
     ids=lambda body: body[:12],
 )  # fmt: skip
 def test_hostile_markup_takes_bounded_time(body: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     parse(body)
-    assert time.monotonic() - begun < 20  # seconds; the slow ways take minutes
+    assert time.process_time() - begun < 20  # seconds of work; the slow ways take minutes
 
 
 def test_what_is_nested_too_deep_keeps_its_text() -> None:
@@ -150,3 +150,11 @@ def test_a_browser_reads_what_was_written(body: str) -> None:
         elif name not in {"br", "hr", "wbr", "img"}:
             open_elements.append(name)
     assert open_elements == []
+
+
+def test_frames_in_a_row_are_told_apart() -> None:
+    frames = "".join(f'<iframe src="https://example.com/{name}"></iframe>' for name in "ab")
+    assert parse(f"<p>See: {frames}</p>").content == (
+        '<p>See: <a href="https://example.com/a">example.com</a><br />'
+        '<a href="https://example.com/b">example.com</a></p>'
+    )

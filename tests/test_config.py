@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -70,6 +71,10 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
             "is the slug of another feed already",
         ),
         (BASIC + '[[feed]]\nslug = "media"', "is the name of something else in out"),
+        (
+            BASIC + '[[source]]\nfolder = "a"\nslug = "media"',
+            "is the name of something else in out",
+        ),
         (BASIC + '[[feed]]\nslug = "x"\neach = "source"', 'it must hold "{source}"'),
         (BASIC + '[[feed]]\nslug = "../x"', "may hold letters"),
         (BASIC + '[[feed]]\nslug = ".x"', "may hold letters"),
@@ -86,6 +91,11 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
             BASIC + "[[feed]]\nslug = 'a'\ninclude = { title_matches = '(' }",
             "no regular expression",
         ),
+        (BASIC + '[content]\nremove = [".a", "div["]', "'div[' is no CSS selector"),
+        (BASIC + '[[feed]]\nslug = "a"\nlimit = 99999999999999999999', "too much"),
+        (BASIC + '[images]\nrefresh = "99999999999999999d"', "too much"),
+        (BASIC + 'authority = "no domain/"', "must be a domain of yours"),
+        (BASIC + 'email = "nobody"', "must be an address"),
         (BASIC + "[schedule]\nevery = '5s'", "every: '5s' is too little; at least 10"),
         (BASIC + "[schedule]\ncron = '0 0 31 4 *'", "cron: '0 0 31 4 *' never comes"),
         (BASIC + "[schedule]\ncron = '* * * *'", "must have five fields"),
@@ -160,6 +170,13 @@ def test_effective_is_read_back_as_the_same() -> None:
     found = load(text)
     again = config.parse(config.effective(found), found.path)
     assert again == found
+
+
+def test_quantities_are_written_with_their_units() -> None:
+    text = config.template("T", "https://x.example/", "en", "UTC", "2026")
+    assert re.search(r'^# max_size = "5 MiB"', text, re.MULTILINE)
+    assert re.search(r'^# refresh = "30d"', text, re.MULTILINE)
+    assert 'timeout = "10s"' in config.effective(load(BASIC))
 
 
 def test_the_template_documents_every_key_and_is_right() -> None:

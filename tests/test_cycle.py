@@ -285,6 +285,34 @@ def test_a_damaged_catalogue_is_made_anew(site: Site, damage: bytes) -> None:
     assert site.published() == before
 
 
+def test_a_catalogue_damaged_within_is_made_anew(site: Site) -> None:
+    for number in range(40):
+        site.write(f"{number}.md", seed(link=f"https://example.com/{number}"))
+    site.build()
+    before = site.published()
+    path = site.root / ".feeds" / "catalogue.sqlite"
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    site.build()
+    assert site.published() == before
+
+
+def test_a_ledger_damaged_within_says_what_to_do(site: Site) -> None:
+    site.write("1.md", seed())
+    site.build()
+    before = site.published()
+    path = site.root / ".feeds" / "ledger.sqlite"
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    with pytest.raises(StateError, match="move it away"):
+        site.build()
+    path.unlink()
+    site.build()
+    assert site.published() == before
+
+
 def test_a_foreign_database_is_left_alone(site: Site) -> None:
     (site.root / ".feeds").mkdir()
     path = site.root / ".feeds/catalogue.sqlite"

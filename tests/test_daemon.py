@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import BASIC, Site, dated, seed
 from running import PATIENCE, Daemon, run
+from soak import soak
 
 QUIET = '[schedule]\nevery = "1d"\nrescan = "1h"\nsettle = "50ms"\n'
 
@@ -427,3 +428,10 @@ def test_nobody_is_left_behind(quiet: Site, start: Callable[..., Daemon]) -> Non
     again = start().ready()  # over the socket and the lock of the one that was killed
     assert run(quiet.root, "status").returncode == 0
     assert again.stop() == 0
+
+
+def test_a_short_soak(tmp_path: Path) -> None:
+    told = soak(tmp_path, kills=8, seconds=10, start=1)
+    assert told["wrong"] == []
+    assert told["kills"] >= 4
+    assert told["reads"] > 50

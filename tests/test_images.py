@@ -327,6 +327,7 @@ def test_a_name_that_resolves_anew_is_looked_at_anew(monkeypatch: pytest.MonkeyP
         "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
         "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1",
         "64:ff9b::a00:1", "2002:a00:1::", "2001:0:53aa:64c:0:0:f5ff:fffe", "198.18.0.1", "192.0.2.1", "240.0.0.1",
+        "fec0::1", "::127.0.0.1", "::ffff:0:7f00:1", "64:ff9b:1::7f00:1", "5f00::1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:

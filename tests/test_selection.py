@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import translate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +118,12 @@ def test_feed_ids() -> None:
         identity.feed_tag("example.org", "2020", "泡泡")
         == "tag:example.org,2020:feed/%E6%B3%A1%E6%B3%A1"
     )
+
+
+@pytest.mark.parametrize("end", [r"\Z", r"\z"])  # until Python 3.13, and from 3.14 on
+def test_globs_on_every_python(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(
+        selection, "translate", lambda glob: translate(glob).removesuffix(r"\Z") + end
+    )
+    assert re.match(selection._glob("a.b/[0-9]*.md"), "a.b/7x.md")
+    assert not re.match(selection._glob("a.b/[0-9]*.md"), "a.b/x7.md")
