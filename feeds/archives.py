@@ -98,7 +98,7 @@ def build(
     shelf = ledger.shelf(channel.slug)
     every = shelf.archives()
     wanted = recipe(channel, config)
-    tasks = _tasks(channel, config, catalogue, ledger, now, every, wanted)
+    tasks = _tasks(channel, catalogue, ledger, now, every, wanted)
     published: dict[str, Published] = {}
     written: list[str] = []
     if tasks:
@@ -133,7 +133,6 @@ def _lost(made: _Made) -> list[str]:
 
 def _tasks(
     channel: Channel,
-    config: Config,
     catalogue: Catalogue,
     ledger: Ledger,
     now: int,
@@ -174,7 +173,7 @@ class _Worker:
     def __init__(
         self, channel: Channel, config: Config, catalogue: Catalogue, now: int, *, texts: bool
     ) -> None:
-        import feeds.article  # noqa: F401  before the workers are forked, so that each has it
+        import feeds.article
         import feeds.formats.xml  # noqa: F401
 
         self._channel = channel

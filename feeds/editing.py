@@ -191,7 +191,7 @@ def windows(
 def _looked_for(
     channel: Channel, ledger: Ledger, affected: tuple[Heading, ...] | None
 ) -> tuple[Heading, ...] | None:
-    """What `shelving.arrange` has to look at: all articles when the feed takes others than before."""
+    """What `shelving.arrange` looks at: all articles when the feed takes others than before."""
     register, name = ledger.register, f"taken by {channel.slug}"
     takes = digest(channel.source, channel.rule)
     if register.fact(name) == takes:

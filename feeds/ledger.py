@@ -86,7 +86,8 @@ class Ledger:
             from feeds import register, shelf
 
             self._db.executescript(
-                f"BEGIN; {_SCHEMA} {register.SCHEMA} {shelf.SCHEMA} PRAGMA application_id = {_APPLICATION};"
+                f"BEGIN; {_SCHEMA} {register.SCHEMA} {shelf.SCHEMA}"
+                f" PRAGMA application_id = {_APPLICATION};"
                 f" PRAGMA user_version = {_VERSION}; COMMIT;"
             )
 

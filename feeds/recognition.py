@@ -3,8 +3,8 @@
     catalogue: what seeds are now, and were before --recognise--> ledger: keys, arrivals
     articles that stand in a feed --accounts--> ledger: what they say, when that changed
 
-An article goes on being itself when its file is renamed, its title edited or its address changed: it
-is told by what stayed the same.  What no rule recognises is new.
+An article goes on being itself when its file is renamed, its title edited or its address changed:
+it is told by what stayed the same.  What no rule recognises is new.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def removals(catalogue: Catalogue, register: Register, now: int) -> None:
 
 
 class _Before:
-    """What articles were before this build, of those that are not there any more under their key."""
+    """What articles were before this build, of those whose keys are not there any more."""
 
     def __init__(self, catalogue: Catalogue, register: Register) -> None:
         self._register = register
@@ -187,7 +187,7 @@ def _traits(heading: Heading) -> list[object]:
 def alike(old: Heading, new: Heading) -> bool:
     """Whether two headings are most likely of one article though their keys differ.
 
-    The same file or the same id in the file's name, and the same title or instant; or both of these.
+    The same file or the same id in the file's name, and the same title or instant; or both these.
     """
     number = identity.number_of(old.path)
     place = old.path == new.path or (

@@ -12,13 +12,28 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import (
-    archives, editing, fitting, forecast, formats, publisher, recognition, selection, workers,
+    archives,
+    editing,
+    fitting,
+    forecast,
+    formats,
+    publisher,
+    recognition,
+    selection,
+    workers,
 )  # fmt: skip
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
 from feeds.model import (
-    VERSION, ConfigError, FeedsError, Listed, PublishError, Report, Standing, digest,
+    VERSION,
+    ConfigError,
+    FeedsError,
+    Listed,
+    PublishError,
+    Report,
+    Standing,
+    digest,
 )  # fmt: skip
 from feeds.problems import CODES
 

@@ -62,8 +62,14 @@ def likeness(one: frozenset[int], other: frozenset[int]) -> float:
 
 # Scripts that are written without spaces between words are compared by letters: each with its
 # marks, and in Thai and Lao with the vowel that is written before it.
-_UNSPACED = "\u0e01-\u0e2e\u0e81-\u0eae\u1000-\u103f\u1780-\u17b3\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SIGNS = "\u0300-\u036f\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec6-\u0ece\u102b-\u103e\u17b4-\u17d3\ufe0e\ufe0f"
+_UNSPACED = (
+    "\u0e01-\u0e2e\u0e81-\u0eae\u1000-\u103f\u1780-\u17b3\u2e80-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_SIGNS = (
+    "\u0300-\u036f\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec6-\u0ece\u102b-\u103e\u17b4-\u17d3"
+    "\ufe0e\ufe0f"
+)
 _TOKEN = re.compile(
     rf"[\u0e40-\u0e44\u0ec0-\u0ec4]?[{_UNSPACED}][{_SIGNS}]*"
     rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}\u0900-\u0dff’'])+|\s+|."

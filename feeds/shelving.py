@@ -8,6 +8,7 @@ comes back to the feed, and is archived anew later.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity, recognition, selection
@@ -223,6 +224,6 @@ def _link(shelf: Shelf, now: int) -> None:
     Not when the last is closed, so that no added article touches three documents.
     """
     archives = shelf.archives()
-    for one, following in zip(archives, archives[1:], strict=False):
+    for one, following in pairwise(archives):
         if not one.following and following.closed < now:
             shelf.put(one._replace(following=True, made=""))

@@ -1,21 +1,22 @@
 """Which files hold one and the same article, and which only share an address.
 
-Files are of one article when their keys are equal, or when they have the same id in their names, the
-same source and the same instant of publication.  Equal keys alone prove nothing where everything
-else differs: many pages have an address that is only the site's front door.
+Files are of one article when their keys are equal, or when they have the same id in their names,
+the same source and the same instant of publication.  Equal keys alone prove nothing where
+everything else differs: many pages have an address that is only the site's front door.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from feeds.model import Heading
 
@@ -28,7 +29,9 @@ _SAME = 0.5  # two texts with so much in common are versions of one
 class Decisions(NamedTuple):
     """What a person decided of files, against which no rule counts."""
 
-    joined: dict[int, str] = {}  # short form of a key -> what all files of that article share
+    joined: Mapping[int, str] = MappingProxyType(
+        {}
+    )  # short form of a key -> what all files of that article share
     parted: frozenset[str] = frozenset()  # paths of files that are articles of their own
 
 

@@ -111,13 +111,10 @@ def explain(given: Namespace, console: Console) -> int:
     console.result(
         {code: CODES[code] for code in codes},
         (
-            line
+            f"{console.bold(code)}: {CODES[code].meaning}\n    "
+            f"{'held back' if CODES[code].held else 'published after a repair'};"
+            f" {CODES[code].remedy}"
             for code in codes
-            for line in (
-                f"{console.bold(code)}: {CODES[code].meaning}",
-                f"    {'held back' if CODES[code].held else 'published after a repair'};"
-                f" {CODES[code].remedy}",
-            )
         ),
     )
     return WELL

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from feeds import cli, cycle, ids, identity
+from feeds import cli, cycle, identity, ids
 from feeds.model import FeedsError, PublishError, StateError
 
 HOUR, DAY = 3600, 86_400

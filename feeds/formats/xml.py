@@ -176,8 +176,9 @@ def _stylesheet(root: Element, feed: Feed) -> None:
 
 
 def _links(parent: Element, tag: str, feed: Feed, form: str) -> None:
-    """The address of this very document (RFC 4287 §4.2.7.2), of its hubs (WebSub §4), and of the
-    documents that hold the rest of the feed (RFC 5005 §4).
+    """Every link of a feed to a document: to itself, to its hubs, to the rest of it.
+
+    RFC 4287 §4.2.7.2, WebSub §4 and RFC 5005 §4.
     """
     link = etree.SubElement(parent, tag, rel="self", type=FILES[form][1])
     link.set("href", address(feed, form))
