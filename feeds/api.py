@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from feeds.model import Article, Document, Feed, Heading, Report
 
 
-def generate(config: Config, now: datetime, *, offline: bool = False) -> Report:
+def generate(
+    config: Config, now: datetime, *, offline: bool = False, accept: bool = False
+) -> Report:
     """Make the output folder what the seeds, the configuration and `now` say.
 
     `now` is aware; articles dated after it wait.  With `offline`, no picture is asked for.  Raises
-    a FeedsError when nothing can be published: what was published before stays.
+    a FeedsError when nothing can be published: what was published before stays.  So it does when
+    too many entries would be shown again or vanish, unless you `accept` that.
     """
-    return cycle.build(config, int(now.timestamp()), pictures="none" if offline else "all")
+    pictures = "none" if offline else "all"
+    return cycle.build(config, int(now.timestamp()), pictures=pictures, accept=accept)
 
 
 def read(config: Config, path: str) -> tuple[Heading, Article]:

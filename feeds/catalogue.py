@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from feeds.model import Listing
+    from feeds.twins import Decisions, Family, Likeness
 
 _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
@@ -36,6 +37,7 @@ _SCHEMA = """
         ident INTEGER, twin INTEGER, title TEXT, link TEXT, notes TEXT
     );
     CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key TEXT);
+    CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (row INTEGER PRIMARY KEY, article TEXT, lookups TEXT, notes TEXT);
     CREATE TABLE pictures (
@@ -93,6 +95,7 @@ class Catalogue:
         try:
             self._db = self._open(path)
             if self.note("headings") != headings:
+                self._depart()
                 for table in ("folders", "headings", "problems", "twins", "articles"):
                     self._db.execute(f"DELETE FROM {table}")
             elif self.note("articles") != articles:
@@ -219,10 +222,21 @@ class Catalogue:
         rows = [(known[name],) for name in names if name in known]
         if affected is not None:
             affected.extend(self.heading(row) for (row,) in rows)
+        self._depart(" AND row = ?", rows)
         self._db.executemany("DELETE FROM headings WHERE row = ?", rows)
         self._db.executemany("DELETE FROM articles WHERE row = ?", rows)
         places = [(folder, name) for name in names]
         self._db.executemany("DELETE FROM problems WHERE folder = ? AND name = ?", places)
+
+    def _depart(self, which: str = "", rows: Iterable[tuple[int, ...]] = ((),)) -> None:
+        """Keep what seeds were, until it is known which articles they have become."""
+        self._db.executemany(
+            f"""INSERT INTO departed SELECT
+                CAST(CASE path WHEN x'' THEN name ELSE path || x'2f' || name END AS BLOB),
+                title, link, published, updated
+                FROM headings JOIN folders ON folders.id = row >> 32 WHERE true{which}""",
+            rows,
+        )
 
     def _rows_of(self, folder: int) -> dict[bytes, int]:
         span = (folder << 32, (folder + 1) << 32)
@@ -259,83 +273,54 @@ class Catalogue:
         path = os.fsdecode(b"%b/%b" % (folder, name) if folder else name)
         return Heading(path, title, link, published, updated, tuple(notes.split()))
 
-    # -- twins
+    # -- one article in several files
 
-    def settle(self, affected: list[Heading] | None = None) -> None:
-        """Decide anew which of several files of one article is published, and under which key.
+    def settle(
+        self, likeness: Likeness, decisions: Decisions, affected: list[Heading] | None = None
+    ) -> None:
+        """Decide anew which files are of one article, as `twins.settle` says."""
+        from feeds import twins  # not needed where nothing changed
 
-        Files are of one article when their keys are equal (`Row.ident`) or their `Row.twin` is.
-        The newest text is published, under the key of the oldest, so that no later twin changes an
-        id.  With `affected`, only if one of these headings has a twin or had one; headings whose
-        place in the feeds changes are added to it.
-        """
-        db = self._db
-        before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
-        if affected is not None and not before and not self._any_twin(affected):
-            return
-        from feeds import identity  # not needed where nothing changed
+        twins.settle(self._db, self.heading, likeness, decisions, affected)
 
-        groups = self._groups()
-        db.execute("DELETE FROM twins")
-        for group in groups:
-            by_age = sorted(
-                group, key=lambda m: (m.heading.updated, m.heading.published, m.heading.path)
-            )
-            key = identity.key(by_age[0].heading)
-            newest = by_age[-1].row
-            db.executemany(
-                "INSERT INTO twins VALUES (?, ?, ?)", ((m.row, newest, key) for m in group)
-            )
-        after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
-        if affected is not None:
-            moved = (
-                row for row in before.keys() | after.keys() if before.get(row) != after.get(row)
-            )
-            affected.extend(self.heading(row) for row in moved if self._there(row))
+    def families(self) -> Iterator[Family]:
+        """The articles that several files hold, or whose key is not the one they would have."""
+        from feeds import twins
 
-    def _there(self, row: int) -> bool:
-        return (
-            self._db.execute("SELECT 1 FROM headings WHERE row = ?", (row,)).fetchone() is not None
-        )
+        return twins.families(self._db)
 
-    def _any_twin(self, headings: Collection[Heading]) -> bool:
+    def idents(self) -> set[int]:
+        """The short form of the key of every article."""
         from feeds import identity
 
-        idents = {identity.short(identity.key(h)) for h in headings}
-        twins = {identity.twin(h) for h in headings}
-        found = self._db.execute(
-            f"""SELECT 1 FROM headings WHERE ident IN ({_marks(idents)})
-                GROUP BY ident HAVING count(*) > 1
-                UNION ALL
-                SELECT 1 FROM headings WHERE twin IN ({_marks(twins)})
-                GROUP BY twin HAVING count(*) > 1""",
-            (*idents, *twins),
-        )
-        return found.fetchone() is not None
+        found = {ident for (ident,) in self._db.execute("SELECT ident FROM headings")}
+        return found | {identity.short(key) for (key,) in self._db.execute("SELECT key FROM twins")}
 
-    def _groups(self) -> Iterable[list[_Member]]:
-        """The files of each article that has several."""
-        found = self._db.execute(
-            """SELECT row, ident, twin FROM headings
-               WHERE ident IN (SELECT ident FROM headings GROUP BY ident HAVING count(*) > 1)
-               OR twin IN (SELECT twin FROM headings WHERE twin IS NOT NULL
-                           GROUP BY twin HAVING count(*) > 1)"""
+    def find(self, idents: Collection[int]) -> list[tuple[int, Heading, str]]:
+        """Row, heading and key of each article whose key's short form is in `idents`."""
+        from feeds import identity
+
+        keyed = {
+            winner: key
+            for winner, key in self._db.execute("SELECT DISTINCT winner, key FROM twins")
+            if identity.short(key) in idents
+        }
+        rows = self._db.execute(
+            """SELECT row FROM headings WHERE ident IN (SELECT value FROM json_each(?))
+               AND row NOT IN (SELECT row FROM twins)""",
+            (json.dumps(list(idents)),),
         ).fetchall()
-        parent: dict[object, object] = {}
+        found = ((row, self.heading(row)) for row in (*keyed, *(row for (row,) in rows)))
+        return [(row, heading, keyed.get(row) or identity.key(heading)) for row, heading in found]
 
-        def root(node: object) -> object:
-            while (above := parent.setdefault(node, node)) != node:
-                parent[node] = node = parent[above]
-            return node
+    def left(self) -> list[Heading]:
+        """What the seeds that changed or went were before, since `forget_left`."""
+        found = self._db.execute("SELECT path, title, link, published, updated FROM departed")
+        return [Heading(os.fsdecode(path), *rest) for path, *rest in found]
 
-        for row, ident, twin in found:
-            parent[root(row)] = root(("ident", ident))
-            if twin is not None:
-                parent[root(row)] = root(("twin", twin))
-        groups: dict[object, list[_Member]] = {}
-        for row, *_ in found:
-            groups.setdefault(root(row), []).append(_Member(row, self.heading(row)))
-        return groups.values()
+    def forget_left(self) -> None:
+        """Let go of what seeds were before: it has been taken into account."""
+        self._db.execute("DELETE FROM departed")
 
     # -- what the feeds are made of
 
@@ -449,6 +434,20 @@ class Catalogue:
         values = (row, text, json.dumps(article.lookups), " ".join(article.notes))
         self._db.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?)", values)
 
+    def measures(self) -> dict[str, Measure]:
+        """What is known of every picture."""
+        found = self._db.execute("SELECT url, measure FROM pictures")
+        return {url: Measure(*json.loads(measure)) for url, measure in found}
+
+    def remark(self, row: int, notes: Iterable[str]) -> None:
+        """Tell what was repaired of an article that is not kept, until its seed changes."""
+        name = self._db.execute("SELECT name FROM headings WHERE row = ?", (row,)).fetchone()[0]
+        place = (row >> 32, name)
+        self._db.execute("DELETE FROM problems WHERE folder = ? AND name = ?", place)
+        self._db.executemany(
+            "INSERT INTO problems VALUES (?, ?, ?, '', 0)", ((*place, note) for note in notes)
+        )
+
     def hold(self, row: int, error: SeedError) -> None:
         """Keep the article in a row out of every feed, until its seed changes."""
         heading = self.heading(row)
@@ -479,30 +478,6 @@ class Catalogue:
             "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
             (url, os.fsencode(file), measure, *asked[1:]),
         )
-
-
-def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
-    """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
-    from urllib.parse import quote
-
-    if not os.path.exists(path):
-        return {}
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)
-    try:
-        found = (
-            db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
-            for url in urls
-        )
-        return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: {error}") from None
-    finally:
-        db.close()
-
-
-class _Member(NamedTuple):
-    row: int
-    heading: Heading
 
 
 def _marks(values: Collection[object]) -> str:

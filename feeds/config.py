@@ -47,7 +47,7 @@ class Site(NamedTuple):
     timezone: str = key("UTC", "of dates in articles that name no zone", check="zone")
     authority: str = key(
         "",
-        "the domain in the ids of entries (RFC 4151); default: the host of url. Never change it",
+        "the domain in the ids of entries (RFC 4151); default: the host that url had at first",
         check="authority",
     )  # fmt: skip
     since: str = key(
@@ -164,6 +164,13 @@ class Websub(NamedTuple):
     hubs: tuple[str, ...] = key((), "addresses of hubs", check="urls")
 
 
+class Guard(NamedTuple):
+    """When a build is refused, as it would show entries again or take them away."""
+
+    share: int = key(20, "percent of a feed's entries that may be shown again or vanish", least=0)
+    least: int = key(10, "so many entries of a feed never matter", least=0)
+
+
 class Source(NamedTuple):
     """What is known of the articles in one first-level folder."""
 
@@ -185,6 +192,16 @@ class FeedTable(NamedTuple):
     subtitle: str = key("", "one sentence about it")
     each: str = key("", "source: one feed for every first-level folder", choices=("", "source"))
     limit: int = key(50, "it holds at most so many entries", least=1)
+    recent: int = key(
+        2 * 86_400,
+        "beyond the limit it holds all that arrived within this time, so that nobody misses any",
+        reads="seconds",
+    )
+    max_size: int = key(
+        1_000_000,
+        "bytes of each document; when it would be larger, older entries become summaries",
+        reads="bytes", least=20_000,
+    )  # fmt: skip
     formats: tuple[str, ...] = key(FORMATS, "atom, rss, json", choices=FORMATS)
     content: str = key("full", "the whole article, or its summary", choices=("full", "summary"))
     order: str = key(
@@ -194,6 +211,20 @@ class FeedTable(NamedTuple):
     language: str = key("", "default: the source's or the site's", check="language")
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
+    archive: bool = key(
+        False, "what leaves it goes on to stand in archive documents (RFC 5005), linked to it"
+    )
+    shows: str = key(
+        "articles",
+        "its entries are articles; or changes: what was edited in them, word by word, and removals",
+        choices=("articles", "changes"),
+    )
+    edits: str = key(
+        "updated",
+        "an article whose words, link or lead picture changed: gets a new update instant, or"
+        " silently none, or becomes a new entry",
+        choices=("updated", "silent", "new"),
+    )
     include: tuple[Rule, ...] | None = key(
         None,
         'only articles for which this holds, or one of a list: { title = ["word"] };'
@@ -261,6 +292,7 @@ class Config(NamedTuple):
     dates: Dates
     content: Content
     images: Images
+    guard: Guard
     schedule: Schedule
     websub: Websub
     sources: tuple[Source, ...]
@@ -268,6 +300,7 @@ class Config(NamedTuple):
     publish: Publish
     serve: Serve
     moved: tuple[Moved, ...]
+    named: bool = False  # the authority is stated, not taken from the host of the site's url
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
@@ -305,6 +338,11 @@ class Config(NamedTuple):
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
             private=table.private,
+            recent=table.recent,
+            max_size=table.max_size,
+            archive=table.archive and table.shows == "articles",
+            shows=table.shows,
+            edits=table.edits,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )
@@ -317,6 +355,7 @@ TABLES: dict[str, type[Any]] = {
     "dates": Dates,
     "content": Content,
     "images": Images,
+    "guard": Guard,
     "schedule": Schedule,
     "websub": Websub,
     "source": Source,  # [[source]]
@@ -404,7 +443,8 @@ def _settled(config: Config) -> Config:
     serve = config.serve
     if serve.log not in {"", "-"}:
         serve = serve._replace(log=os.path.normpath(os.path.join(paths.state, serve.log)))
-    return config._replace(paths=paths, site=site, websub=Websub(hubs), serve=serve)
+    named = bool(config.site.authority)
+    return config._replace(paths=paths, site=site, websub=Websub(hubs), serve=serve, named=named)
 
 
 def _judge(config: Config, reader: Reader) -> None:
@@ -456,7 +496,10 @@ def effective(config: Config) -> str:
             tables = getattr(config, _PLURAL[name])
             parts.extend(f"[[{name}]]\n{''.join(keys(kind, table))}" for table in tables)
         else:
-            parts.append(f"[{name}]\n{''.join(keys(kind, getattr(config, name)))}")
+            table = getattr(config, name)
+            if name == "site" and not config.named:
+                table = table._replace(authority="")  # where it is said, it is followed
+            parts.append(f"[{name}]\n{''.join(keys(kind, table))}")
     return "\n".join(parts)
 
 

@@ -165,7 +165,9 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
     if len(changed) > 20:
         yield f"          … and {len(changed) - 20} more"
     if report.due:
-        yield f"{bold('next')}      an article falls due at {report.due:%Y-%m-%d %H:%M} UTC"
+        yield f"{bold('next')}      the feeds change at {report.due:%Y-%m-%d %H:%M} UTC"
+    for note in report.notes:
+        yield f"{bold('note')}      {printable(note)}"
     yield f"{bold('look at')}   {os.path.join(out, 'index.html')}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
 from feeds import lock, publisher, state, workers
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from feeds.config import Config
+    from feeds.forecast import Outlook
     from feeds.ledger import Ledger
     from feeds.model import Hint
     from feeds.survey import Found
@@ -57,6 +58,7 @@ def build(
     pictures: str = "all",
     hint: Hint | None = None,
     hurry: Callable[[], bool] = never,
+    accept: bool = False,
     wait: float = 60.0,
     waiting: Callable[[int], None] = lambda _: None,
     progress: Progress = silent,
@@ -67,7 +69,8 @@ def build(
     2. what nothing has touched since the last build is left as it is
     3. editing: windows, articles, pictures, feeds
     4. formats: documents, each proof-read before any is published
-    5. publisher: out/ agrees with the documents
+    5. forecast: what subscribers would see again or lose is refused, unless `accept`
+    6. publisher: out/ agrees with the documents
 
     `now` is in seconds since the epoch.  `pictures` says which are asked for: "all" that are due,
     "new" ones that were never asked for, or "none"; once `hurry` says so, no further ones are.
@@ -82,8 +85,9 @@ def build(
         return state.attended(
             config.paths.state,
             _recipes(config),
+            str(now),
             lambda catalogue, ledger: _build(
-                config, now, catalogue, ledger, pictures, hint, hurry, progress
+                config, now, catalogue, ledger, pictures, hint, hurry, progress, accept=accept
             ),
         )
 
@@ -97,46 +101,105 @@ def _build(
     hint: Hint | None,
     hurry: Callable[[], bool],
     progress: Progress,
+    *,
+    accept: bool,
 ) -> Report:
     if hint:
         catalogue.index()
-    found = _survey(config, now, catalogue, progress, hint)
+    found = _survey(config, now, catalogue, progress, ledger, hint)
     if not config.images.measure:
         pictures = "none"
     settings = repr((VERSION, config))
-    stale = (
-        catalogue.note("settings") != settings
-        or _passed(catalogue.note("due"), now)
-        or (pictures != "none" and _passed(catalogue.note("pictures"), now))
-        or not all(
-            publisher.intact(config.paths.out, name, published)
-            for name, published in ledger.documents().items()
-        )
-    )
+    stale = _stale(config, settings, now, catalogue, ledger, measuring=pictures != "none")
     if not stale and not found.changed:
         return _recalled(catalogue.note("report"), found)
     # Until the end, a build that is cut off must not look like one that came to its end.
     catalogue.keep("settings", "")
     catalogue.commit()
-    from feeds import renewal
+    from feeds import forecast, renewal
 
-    report = renewal.renew(
+    prepared = renewal.prepare(
         config, now, catalogue, ledger, found, pictures, hurry, progress, everything=stale
     )
+    if not accept:
+        forecast.judge(prepared.outlooks, config.guard)
+    report = renewal.publish(prepared, now, catalogue, ledger, found, progress)
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
     catalogue.commit()
     return report
 
 
+def _stale(
+    config: Config,
+    settings: str,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    *,
+    measuring: bool,
+) -> bool:
+    """Whether all feeds have to be made anew, whatever the seeds say."""
+    return (
+        catalogue.note("settings") != settings
+        or not ledger.fact("begun")
+        or ledger.fact("again") != ""
+        or _passed(catalogue.note("due"), now)
+        or (measuring and _passed(catalogue.note("pictures"), now))
+        or not all(
+            publisher.intact(config.paths.out, name, published)
+            for name, published in ledger.documents().items()
+        )
+    )
+
+
+def plan(
+    config: Config,
+    now: int,
+    *,
+    wait: float = 60.0,
+    waiting: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
+) -> tuple[Outlook, ...]:
+    """What subscribers would see if this were published, feed by feed; nothing is written.
+
+    Feeds in which nothing would change are left out.  No picture is asked for.
+    """
+    paths = [os.path.join(config.paths.state, f"{n}.sqlite") for n in ("catalogue", "ledger")]
+    known = [path if os.path.exists(path) else ":memory:" for path in paths]
+    with ExitStack() as stack:
+        if known != [":memory:"] * 2:
+            stack.enter_context(lock.held(os.path.join(config.paths.state, "lock"), wait, waiting))
+        catalogue = stack.enter_context(closing(Catalogue(known[0], *_recipes(config))))
+        from feeds.ledger import Ledger
+
+        ledger = stack.enter_context(closing(Ledger(known[1], str(now))))
+        found = _survey(config, now, catalogue, progress, ledger)
+        stale = _stale(config, repr((VERSION, config)), now, catalogue, ledger, measuring=False)
+        if not stale and not found.changed:
+            return ()
+        from feeds import renewal
+
+        prepared = renewal.prepare(
+            config, now, catalogue, ledger, found, "none", never, progress, everything=stale
+        )
+        return tuple(outlook for outlook in prepared.outlooks if outlook.changes)
+
+
 def _survey(
-    config: Config, now: int, catalogue: Catalogue, progress: Progress, hint: Hint | None = None
+    config: Config,
+    now: int,
+    catalogue: Catalogue,
+    progress: Progress,
+    ledger: Ledger | None = None,
+    hint: Hint | None = None,
 ) -> Found:
     root = config.paths.seeds
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
             lambda done: progress("reading seeds", done, 0), hint, map(__import__, _AHEAD),
+            ledger.decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
     except OSError as error:
         raise PublishError(
@@ -176,6 +239,17 @@ def _recalled(text: str, found: Found) -> Report:
         "due": datetime.fromisoformat(said["due"]) if said["due"] else None,
     }
     return Report(seeds=found.seeds, **lasting)
+
+
+def problems(config: Config) -> list[Problem]:
+    """What the last build held back or repaired; raises StateError when there was none."""
+    from feeds.glimpse import noted
+
+    text = noted(os.path.join(config.paths.state, "catalogue.sqlite"), "report")
+    if not text:
+        raise StateError("no build has come to its end here yet; run `feeds generate` first")
+    said = dict(zip(Report._fields, json.loads(text), strict=True))
+    return [Problem(*problem) for problem in (*said["held"], *said["repaired"])]
 
 
 def check(config: Config, now: int, *, progress: Progress = silent) -> Report:

@@ -1,6 +1,6 @@
 """The second half of a build, up to the documents: feeds with entries, from the catalogue.
 
-    Catalogue.newest -> selection.window -> article.parse -> images -> Entry -> Feed
+    Catalogue.newest -> selection.window -> article.parse -> images -> accounts -> Entry -> Feed
 
 Only what no build has parsed or measured before is parsed or measured.
 """
@@ -15,10 +15,20 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from feeds import cadence, identity, images, seeds, selection, urls, workers
+from feeds import (
+    cadence,
+    identity,
+    images,
+    recognition,
+    seeds,
+    selection,
+    shelving,
+    urls,
+    workers,
+)
 from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
-from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError
+from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError, digest
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
@@ -27,7 +37,9 @@ if TYPE_CHECKING:
     from feeds.article import Cleaning
     from feeds.config import Config
     from feeds.cycle import Progress
+    from feeds.ledger import Ledger
     from feeds.model import Channel
+    from feeds.register import Account, Register
 
 Window = list[tuple[int, Heading]]
 _FEW = 12  # articles that are parsed sooner than workers are forked
@@ -50,26 +62,57 @@ class Edition(NamedTuple):
     feeds: tuple[Feed, ...]
     media: dict[str, tuple[str, ...]]  # by slug: pictures below the seed folder its entries show
     rows: frozenset[int]  # of the catalogue, of all entries
+    lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
+    expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
     measured: Measured
 
 
 def edit(
     channels: Sequence[Channel],
+    every: Sequence[Channel],
     config: Config,
     catalogue: Catalogue,
+    ledger: Ledger,
+    affected: tuple[Heading, ...] | None,
     now: int,
     pictures: str,
     hurry: Callable[[], bool],
     progress: Progress,
 ) -> Edition:
-    """The feeds that `channels` are at `now`; `pictures` and `hurry` are as in `cycle.build`."""
+    """The feeds that `channels`, of `every` there is, are at `now`.
+
+    `affected` is as in `survey.Found`, `pictures` and `hurry` are as in `cycle.build`.
+    """
+    register = ledger.register
 
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
-    chosen = windows(channels, catalogue, now, parse_all)
-    rows = frozenset(row for window in chosen.values() for row, _ in window)
+    recipe = catalogue.note("articles")[:8]
+    texts = any(channel.shows == "changes" for channel in every)
+    if texts or any(channel.archive for channel in every):
+        changed = recognition.touched(catalogue, register)
+        parse_all([(row, heading) for row, heading, _ in changed if not catalogue.parsed(row)])
+        again = {
+            row: (heading, key if key != identity.key(heading) else None, catalogue.article(row))
+            for row, heading, key in changed
+            if catalogue.parsed(row)
+        }
+        recognition.accounts(again, register, recipe, now, texts=texts)
+        if texts:
+            recognition.removals(catalogue, register, now)
+    chosen, lately, expires = windows(channels, catalogue, ledger, affected, now, parse_all)
+    standing = {row: heading for window in chosen.values() for row, heading in window}
+    rows = frozenset(standing)
     articles = {row: catalogue.article(row) for row in rows}
+    keys = catalogue.keys(rows)
+    accounts = recognition.accounts(
+        {
+            row: (heading, keys.get(row), articles[row])
+            for row, heading in sorted(standing.items(), key=lambda one: one[1].path)
+        },
+        register, recipe, now, texts=texts,
+    )  # fmt: skip
     measured = measure(
         articles.values(), config, catalogue, now, pictures, hurry,
         partial(progress, "measuring pictures"),
@@ -78,32 +121,108 @@ def edit(
         slug: tuple(sorted({p.file for row, _ in window for p in articles[row].pictures if p.file}))
         for slug, window in chosen.items()
     }
-    feeds = tuple(feed_of(c, chosen[c.slug], articles, config, catalogue) for c in channels)
-    return Edition(feeds, media, rows, measured)
+    feeds = []
+    for channel in channels:
+        if channel.shows == "changes":
+            entries, expires[channel.slug] = changes(channel, register, config, now)
+        else:
+            entries = tuple(
+                entry_of(
+                    heading, accounts[row], articles[row], channel, config,
+                    _measures(articles[row], catalogue),
+                )
+                for row, heading in chosen[channel.slug]
+            )  # fmt: skip
+        feed = feed_of(channel, entries, config)
+        if channel.archive and (archives := ledger.shelf(channel.slug).archives()):
+            feed = feed._replace(previous=f"{feed.home}archive/{archives[-1].name}/")
+        feeds.append(feed)
+    ids = {
+        c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
+        for c in channels
+    }
+    return Edition(tuple(feeds), media, rows, ids, expires, measured)
+
+
+class Windows(NamedTuple):
+    """What stands in each channel, by slug."""
+
+    chosen: dict[str, Window]
+    lately: dict[str, Window]  # that part of it that arrived lately
+    expires: dict[str, int]  # when an entry leaves by itself; 0: none does
 
 
 def windows(
     channels: Sequence[Channel],
     catalogue: Catalogue,
+    ledger: Ledger,
+    affected: tuple[Heading, ...] | None,
     now: int,
     parse: Callable[[Sequence[tuple[int, Heading]]], None],
-) -> dict[str, Window]:
-    """What stands in each channel, by slug, after `parse` saw to it that all of it can be had.
+) -> Windows:
+    """What stands in each channel after `parse` saw to it that all of it can be had.
 
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
-    chosen: dict[str, Window] = {}
+    register = ledger.register
+    made = Windows({}, {}, {})
+    chosen = made.chosen
     pending = list(channels)
     while pending:
+        recent = recents(channels, catalogue, register, now)
         for channel in pending:
+            if channel.shows == "changes":
+                chosen[channel.slug], made.lately[channel.slug] = [], []
+                made.expires[channel.slug] = 0
+                continue
             newest = catalogue.newest(now, channel.order, channel.source, channel.limit)
-            chosen[channel.slug] = selection.window(channel, newest)
+            window = selection.window(channel, newest)
+            late = selection.lately(channel, recent, now)
+            more = [(row, heading) for row, heading, _ in late]
+            if channel.archive:
+                more = shelving.arrange(
+                    channel, window, more, catalogue, register, ledger.shelf(channel.slug), now,
+                    _looked_for(channel, ledger, affected),
+                )  # fmt: skip
+                inside = {row for row, _ in more}
+                window = [one for one in window if one[0] in inside]
+            chosen[channel.slug] = selection.merged(channel, window, more)
+            made.lately[channel.slug] = [(row, heading) for row, heading, _ in late]
+            beyond = {row for row, _ in chosen[channel.slug]} - {row for row, _ in window}
+            made.expires[channel.slug] = min((end for r, _, end in late if r in beyond), default=0)
         rows = {row: heading for window in chosen.values() for row, heading in window}
         missing = [(row, heading) for row, heading in rows.items() if not catalogue.parsed(row)]
         parse(missing)
         lost = {row for row, _ in missing if not catalogue.parsed(row)}
         pending = [c for c in channels if any(row in lost for row, _ in chosen[c.slug])]
-    return chosen
+    return made
+
+
+def _looked_for(
+    channel: Channel, ledger: Ledger, affected: tuple[Heading, ...] | None
+) -> tuple[Heading, ...] | None:
+    """What `shelving.arrange` looks at: all articles when the feed takes others than before."""
+    register, name = ledger.register, f"taken by {channel.slug}"
+    takes = digest(channel.source, channel.rule)
+    if register.fact(name) == takes:
+        return affected
+    register.keep_fact(name, takes)
+    return None
+
+
+def recents(
+    channels: Sequence[Channel], catalogue: Catalogue, register: Register, now: int
+) -> list[selection.Recent]:
+    """The articles that arrived, or really changed, lately enough for one of the channels."""
+    accounts = register.recent(now - max((c.recent for c in channels), default=0))
+    keys = {identity.short(k): account for account in accounts for k in register.keys_of(account)}
+    found: dict[int, selection.Recent] = {}
+    for row, heading, key in catalogue.find(keys) if keys else ():
+        account = keys[identity.short(key)]
+        changed = account.changed if account.version > 1 else 0
+        clipped = heading if heading.updated <= now else heading._replace(updated=heading.published)
+        found[row] = selection.Recent(row, clipped, account.arrived, changed)
+    return list(found.values())
 
 
 def parse(
@@ -172,6 +291,12 @@ def article_of(heading: Heading, config: Config, cleaning: Cleaning) -> Article:
 def media_name(path: str, escape: Callable[[str], str] = str) -> str:
     """Where a picture from beside the seeds is published, below the site."""
     return f"media/{escape(path)}"
+
+
+def picture_head(path: str, config: Config) -> bytes:
+    """The first bytes of a picture that lies beside the seeds: all that measuring needs."""
+    rules = rules_of(config)._replace(max_size=_HUGE)
+    return seeds.read(config.paths.seeds, path, rules, images.HEAD)
 
 
 def picture_bytes(path: str, config: Config) -> bytes:
@@ -251,8 +376,7 @@ def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> 
     try:
         if stamp is None:
             raise PictureError("the file is gone", gone=True)
-        head = seeds.read(config.paths.seeds, path, rules._replace(max_size=_HUGE), images.HEAD)
-        found = images.read(head, stamp[2])
+        found = images.read(picture_head(path, config), stamp[2])
     except (PictureError, SeedError) as error:
         catalogue.keep_asked(url, Asked(Measure(gone=True), str(error), 1, 0), path)
     else:
@@ -284,18 +408,13 @@ def _asked(
 
 def feed_of(
     channel: Channel,
-    window: Window,
-    articles: Mapping[int, Article],
+    entries: tuple[Entry, ...],
     config: Config,
-    catalogue: Catalogue,
 ) -> Feed:
     """The channel with its entries, ready to be written."""
     site = config.site
-    keys = catalogue.keys(row for row, _ in window)
-    entries = tuple(
-        _entry(heading, keys.get(row), articles[row], channel, config, catalogue)
-        for row, heading in window
-    )
+    if channel.order == "updated":  # what a seed says of itself may be no real change
+        entries = tuple(sorted(entries, key=lambda e: (e.updated, e.published), reverse=True))
     return Feed(
         id=identity.feed_tag(site.authority, site.since, channel.slug),
         slug=channel.slug,
@@ -319,6 +438,43 @@ def feed_of(
     )
 
 
+def changes(
+    channel: Channel, register: Register, config: Config, now: int
+) -> tuple[tuple[Entry, ...], int]:
+    """The edits and removals in a channel, the latest first, and when one leaves it by itself."""
+    takes = selection.test(channel.rule)
+    found: list[Entry] = []
+    expires = 0
+    for change in register.changes():
+        beyond = len(found) >= channel.limit
+        if change.at > now or not takes(change.heading):
+            continue
+        if channel.source is not None and channel.source != change.heading.source:
+            continue
+        if beyond and change.at <= now - channel.recent:
+            break
+        if beyond:
+            expires = change.at + channel.recent
+        source = config.source(change.heading.source)
+        tag = identity.tag(config.site.authority, config.site.since, change.mark)
+        found.append(
+            Entry(
+                id=f"{tag};c={change.at}",
+                title=f"{change.kind.capitalize()}: {change.title}",
+                link=change.link,
+                published=utc(change.at),
+                updated=utc(change.at),
+                summary=f"{change.kind.capitalize()}: {change.title}",
+                content=change.body,
+                categories=(change.kind,),
+                language=source.language,
+                source=source.title if change.heading.source else "",
+                path=change.path,
+            )
+        )
+    return tuple(found), expires
+
+
 def began(since: str) -> datetime:
     """The first instant of the year, month or day that the configuration calls the beginning."""
     year, month, day = (*map(int, since.split("-")), 1, 1)[:3]
@@ -330,27 +486,39 @@ def home_of(slug: str, config: Config) -> str:
     return f"{config.site.url}{urls.escaped(slug)}/"
 
 
-def _entry(
-    heading: Heading,
-    key: str | None,
-    article: Article,
-    channel: Channel,
-    config: Config,
-    catalogue: Catalogue,
-) -> Entry:
-    site, source = config.site, config.source(heading.source)
-    measures = {
+def entry_id(account: Account, channel: Channel, config: Config) -> str:
+    """The id of an article's entry; another for each version where a channel wants that."""
+    version = f";v={account.version}" if channel.edits == "new" and account.version > 1 else ""
+    return identity.tag(config.site.authority, config.site.since, account.mark) + version
+
+
+def _measures(article: Article, catalogue: Catalogue) -> dict[str, Measure]:
+    """What is known of the article's pictures."""
+    return {
         picture.url: asked.measure
         for picture in article.pictures
         if (asked := catalogue.asked(picture.url)) is not None
     }
+
+
+def entry_of(
+    heading: Heading,
+    account: Account,
+    article: Article,
+    channel: Channel,
+    config: Config,
+    measures: Mapping[str, Measure],
+) -> Entry:
+    """The article as an entry of the channel."""
+    source = config.source(heading.source)
     names = article.authors or ((source.author,) if source.author else ())
+    updated = account.began if channel.edits == "silent" else account.changed
     return Entry(
-        id=identity.tag(site.authority, site.since, key or identity.key(heading)),
+        id=entry_id(account, channel, config),
         title=heading.title,
         link=heading.link,
         published=utc(heading.published),
-        updated=utc(heading.updated),
+        updated=utc(updated),
         summary=article.summary,
         content=article.content,
         authors=names,

@@ -28,6 +28,12 @@ def key(heading: Heading) -> str:
     return f"path:{heading.source}/{number_of(heading.path) or heading.path}"
 
 
+def address(text: str) -> str:
+    """The key of an article with this address; of text that is none, the text itself."""
+    url = urls.normal(text)
+    return urls.key(url) if url else text
+
+
 def number_of(path: str) -> str:
     """The id that stands at the beginning of a seed's name; "" where none does."""
     found = _NUMBERED.match(path, path.rfind("/") + 1)
@@ -53,10 +59,33 @@ def twin(heading: Heading) -> int | None:
     return crc32(place) << 31 | heading.published & 0x7FFF_FFFF
 
 
-def tag(authority: str, since: str, key: str) -> str:
-    """The id of the article with this key."""
-    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    return f"tag:{authority},{since}:{digest}"
+def apart(one: Heading, other: Heading) -> bool:
+    """Whether nothing but a key speaks for two headings being of one article.
+
+    Not the file, nor the id in its name, nor the title, nor the instant of publication.
+    """
+    numbers = number_of(one.path), number_of(other.path)
+    return (
+        one.path != other.path
+        and one.title != other.title
+        and one.published != other.published
+        and (numbers == ("", "") or numbers[0] != numbers[1])
+    )
+
+
+def salted(key: str, heading: Heading) -> str:
+    """A key for an article whose own `key` belongs to another article already."""
+    return f"{key}#{number_of(heading.path) or heading.published}"
+
+
+def mark(key: str) -> str:
+    """What tells the article with this key from all others: the last part of its id."""
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def tag(authority: str, since: str, mark: str) -> str:
+    """The id of the article with this mark."""
+    return f"tag:{authority},{since}:{mark}"
 
 
 def feed_tag(authority: str, since: str, slug: str) -> str:

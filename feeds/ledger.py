@@ -1,25 +1,38 @@
-"""What must not be forgotten: which files in the output folder are ours, and how they came to be.
+"""What must not be forgotten: which files in the output folder are ours, and what they told.
 
 Unlike the catalogue it can't be made again from the seeds, so every transaction is on the disk
-before the next step.  A door to sqlite3, as the catalogue is.
+before the next step.  A door to sqlite3, as the catalogue is.  What is known of articles stands in
+its `register`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds.model import Published, StateError
+from feeds.model import Published, Standing, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from feeds.register import Register
+    from feeds.shelf import Shelf
+    from feeds.twins import Decisions
+
 _APPLICATION = 0x4C454447  # "LEDG"
+_VERSION = 2
 _SCHEMA = """
-    CREATE TABLE documents (name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER);
-    CREATE TABLE renderings (
-        slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, media TEXT
+    DROP TABLE IF EXISTS renderings;
+    CREATE TABLE IF NOT EXISTS documents (
+        name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER
     );
+    CREATE TABLE IF NOT EXISTS renderings (
+        slug TEXT PRIMARY KEY, inputs TEXT, entries INTEGER, updated INTEGER, expires INTEGER,
+        media TEXT
+    );
+    CREATE TABLE IF NOT EXISTS standing (slug TEXT PRIMARY KEY, entries TEXT);
 """
 
 
@@ -29,35 +42,92 @@ class Rendering(NamedTuple):
     inputs: str  # digest of all that decides their bytes
     entries: int = 0
     updated: int = 0  # seconds since the epoch
+    expires: int = 0  # when an entry leaves the feed by itself; 0: none does
     media: tuple[str, ...] = ()  # pictures below the seed folder that its entries show
 
 
 class Ledger:
-    """The open ledger; each method that writes is a transaction of its own."""
+    """The open ledger.
 
-    def __init__(self, path: str) -> None:
-        """Open or make the ledger at `path`; raises StateError when it can't be used."""
+    `begin` opens a transaction, `promise` ends it and opens another, `record` ends that; what was
+    not brought to such an end is forgotten when the ledger is closed.
+    """
+
+    def __init__(self, path: str, aside: str = "damaged") -> None:
+        """Open or make the ledger at `path`.
+
+        One that is damaged is set aside, with `aside` in its new name, and a new one is made; then
+        `lost` is that name.  Raises StateError when the file is no ledger of ours or can't be used.
+        """
+        self.lost = ""
+        self._path = path
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            mark, version = (
-                self._db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("application_id", "user_version")
-            )
-            if mark not in (0, _APPLICATION):
-                raise StateError(f"{path}: it is no ledger of feeds; move it away")
-            if version == 0:
-                self._db.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION};"
-                    " PRAGMA user_version = 1; COMMIT;"
-                )
+            try:
+                self._open()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._db.close()
+                self.lost = set_aside(path, aside)
+                self._open()
         except sqlite3.DatabaseError as error:
-            raise StateError(
-                f"{path}: {error}; put back a copy of it, or move it away: then files of feeds"
-                " that are gone stay in out"
-            ) from None
+            raise StateError(f"{path}: {error}; check that the folder can be written to") from None
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+        mark, version = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        )
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if mark != _APPLICATION and (mark or tables):
+            raise StateError(f"{self._path}: it is no ledger of feeds; move it away")
+        if version < _VERSION:
+            from feeds import register, shelf
+
+            self._db.executescript(
+                f"BEGIN; {_SCHEMA} {register.SCHEMA} {shelf.SCHEMA}"
+                f" PRAGMA application_id = {_APPLICATION};"
+                f" PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+
+    @property
+    def register(self) -> Register:
+        """What is known of articles."""
+        from feeds.register import Register  # only a build that has something to do needs it
+
+        return Register(self._db)
+
+    def shelf(self, slug: str) -> Shelf:
+        """The archive documents of a feed."""
+        from feeds.shelf import Shelf
+
+        return Shelf(self._db, slug)
+
+    def shelved(self) -> set[str]:
+        """The slugs of the feeds that have archive documents."""
+        return {slug for (slug,) in self._db.execute("SELECT DISTINCT slug FROM archives")}
+
+    def decisions(self) -> Decisions:
+        """What a person decided of the files of articles."""
+        from feeds import identity
+        from feeds.twins import Decisions
+
+        register = self.register
+        joined = {identity.short(key): mark for key, mark in register.joined()}
+        return Decisions(joined, frozenset(register.parted()))
+
+    def fact(self, name: str) -> str:
+        """What the register keeps under `name`; "" when nothing."""
+        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else ""
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._db.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Close it."""
+        """Close it; what stands in an open transaction is forgotten."""
         self._db.close()
 
     def documents(self) -> dict[str, Published]:
@@ -66,12 +136,12 @@ class Ledger:
         return {name: Published(*rest) for name, *rest in found}
 
     def promise(self, names: Iterable[str]) -> None:
-        """Claim names that are about to be written."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR IGNORE INTO documents VALUES (?, '', 0, 0)", ((name,) for name in names)
-            )
+        """Claim names that are about to be written, and make everything before it last."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO documents VALUES (?, '', 0, 0)", ((name,) for name in names)
+        )
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN IMMEDIATE")
 
     def renderings(self) -> dict[str, Rendering]:
         """How each feed's documents came to be, by slug."""
@@ -79,36 +149,74 @@ class Ledger:
 
         found = self._db.execute("SELECT * FROM renderings")
         return {
-            slug: Rendering(inputs, entries, updated, tuple(json.loads(media)))
-            for slug, inputs, entries, updated, media in found
+            slug: Rendering(inputs, entries, updated, expires, tuple(json.loads(media)))
+            for slug, inputs, entries, updated, expires, media in found
         }
 
+    def standing(self, slug: str) -> tuple[Standing, ...] | None:
+        """The entries that were published in a feed last; None when it never was."""
+        import json
+
+        found = self._db.execute("SELECT entries FROM standing WHERE slug = ?", (slug,)).fetchone()
+        return tuple(Standing(*entry) for entry in json.loads(found[0])) if found else None
+
+    def add(self, documents: Mapping[str, Published]) -> None:
+        """Take over files that are in the output folder now."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)",
+            ((name, *published) for name, published in documents.items()),
+        )
+
     def record(
-        self, documents: Mapping[str, Published], renderings: Mapping[str, Rendering]
+        self,
+        documents: Mapping[str, Published],
+        renderings: Mapping[str, Rendering],
+        standing: Mapping[str, tuple[Standing, ...]],
     ) -> None:
-        """Take over what lies in the output folder now, all of it."""
+        """Take over what lies in the output folder now, all of it.
+
+        `standing` holds the entries of the feeds that were made anew.
+        """
         import json
 
         before, known = self.documents(), self.renderings()
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "DELETE FROM documents WHERE name = ?",
-                ((name,) for name in before if name not in documents),
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)",
-                ((n, *p) for n, p in documents.items() if before.get(n) != p),
-            )
-            self._db.executemany(
-                "DELETE FROM renderings WHERE slug = ?",
-                ((slug,) for slug in known if slug not in renderings),
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO renderings VALUES (?, ?, ?, ?, ?)",
-                (
-                    (slug, r.inputs, r.entries, r.updated, json.dumps(r.media))
-                    for slug, r in renderings.items()
-                    if known.get(slug) != r
-                ),
-            )
+        self._db.executemany(
+            "DELETE FROM documents WHERE name = ?",
+            ((name,) for name in before if name not in documents),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)",
+            ((n, *p) for n, p in documents.items() if before.get(n) != p),
+        )
+        self._db.executemany(
+            "DELETE FROM renderings WHERE slug = ?",
+            ((slug,) for slug in known if slug not in renderings),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO renderings VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (slug, r.inputs, r.entries, r.updated, r.expires, json.dumps(r.media))
+                for slug, r in renderings.items()
+                if known.get(slug) != r
+            ),
+        )
+        self._db.executemany(
+            "DELETE FROM standing WHERE slug = ?",
+            ((slug,) for slug in known if slug not in renderings),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO standing VALUES (?, ?)",
+            ((slug, json.dumps(entries, ensure_ascii=False)) for slug, entries in standing.items()),
+        )
+        self._db.execute("COMMIT")
+
+
+def set_aside(path: str, suffix: str) -> str:
+    """Rename a damaged ledger, with what belongs to it; its new name."""
+    stem, ending = os.path.splitext(path)
+    new = f"{stem}-{suffix}{ending}"
+    os.replace(path, new)
+    for part in ("-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{part}", f"{new}{part}")
+    return new

@@ -192,6 +192,9 @@ class Feed(NamedTuple):
     rights: str = ""
     icon: str = ""  # absolute URL of a square picture
     logo: str = ""  # absolute URL of a picture twice as wide as high
+    previous: str = ""  # URL of the folder of the archive document with the entries before these
+    following: str = ""  # the same for those after these
+    current: str = ""  # in an archive document: URL of the folder of the feed itself
     hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
     period: int = 0  # seconds between two builds; 0: unknown
 
@@ -202,6 +205,17 @@ class Document(NamedTuple):
     name: str
     media_type: str
     body: bytes
+
+
+class Standing(NamedTuple):
+    """An entry as subscribers know it."""
+
+    id: str
+    title: str
+    link: str
+    published: int  # seconds since the epoch
+    updated: int  # the same
+    says: str = ""  # digest of its text, where that is known
 
 
 class Published(NamedTuple):
@@ -301,5 +315,10 @@ class Channel(NamedTuple):
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
     private: bool = False  # given out only to those who have a token
+    recent: int = 0  # seconds; what arrived within them stands in it beyond the limit
+    max_size: int = 1 << 60  # bytes that each of its documents may have
+    archive: bool = False  # what leaves it goes on to stand in archive documents
+    shows: str = "articles"  # or "changes": an entry for each edit and removal
+    edits: str = "updated"  # what a real change does: or "silent" or "new"
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

@@ -17,7 +17,15 @@ from feeds.model import Published, PublishError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+_SECOND = 1_000_000_000  # ns
 _PREFIX = ".feeds-"  # of files that are not whole yet
+
+
+class Put(NamedTuple):
+    """What became of one file."""
+
+    published: Published
+    folders: tuple[str, ...]  # to `flush`; none where the file was right already
 
 
 class Outcome(NamedTuple):
@@ -35,6 +43,15 @@ def intact(out: str, name: str, published: Published) -> bool:
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (published.size, published.mtime)
+
+
+def body_of(out: str, name: str) -> bytes | None:
+    """The bytes that lie in the output folder under a name; None where none do."""
+    try:
+        with open(os.path.join(out, name), "rb") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def publish(
@@ -56,45 +73,69 @@ def publish(
 
     Raises PublishError when the folder can't be written to; files written until then stay.
     """
-    from hashlib import sha256
-
     published = {name: before[name] for name in keep if name in before}
     written: list[str] = []
     try:
         os.makedirs(out, exist_ok=True)
-        new = [name for name in bodies if name not in before]
-        if new:
-            promise(new)
+        promise([name for name in bodies if name not in before])
         folders: set[str] = set()
         for number, (name, given) in enumerate(bodies.items()):
             progress(number, len(bodies))
             body = given if isinstance(given, bytes) else given()
-            digest = sha256(body).hexdigest()
-            path = os.path.join(out, name)
-            known = before.get(name)
-            if not (known and known.digest == digest and intact(out, name, known)) and _differs(
-                path, body
-            ):
-                folders.update(_make_folders(out, name))
-                _replace(path, body, digest)
-                folders.add(os.path.dirname(path))
+            published[name], changed = put(out, name, body, before.get(name))
+            folders.update(changed)
+            if changed:
                 written.append(name)
             if name in times:
-                moment = published[times[name]].mtime
-                os.utime(path, ns=(moment, moment))
-            status = os.stat(path)
-            published[name] = Published(digest, status.st_size, status.st_mtime_ns)
+                published[name] = dated(out, name, published[name], published[times[name]].mtime)
         for folder in sorted(folders):
-            _flush(folder)
+            flush(folder)
         deleted = _remove(out, [name for name in before if name not in published])
     except OSError as error:
-        where = error.filename or out
-        raise PublishError(f"{where}: {error.strerror}; what was published before stays") from None
+        raise failed(error, out) from None
     return Outcome(tuple(written), tuple(deleted), published)
 
 
+def put(out: str, name: str, body: bytes, known: Published | None = None) -> Put:
+    """One file made whole, if it is not already; `known` is how it was left.
+
+    Its folders have to be flushed before it lasts.  Raises OSError.
+    """
+    from hashlib import sha256
+
+    digest = sha256(body).hexdigest()
+    path = os.path.join(out, name)
+    folders: tuple[str, ...] = ()
+    right = known is not None and known.digest == digest and intact(out, name, known)
+    if not right and _differs(path, body):
+        folders = (*_make_folders(out, name), os.path.dirname(path))
+        _replace(path, body, digest)
+    status = os.stat(path)
+    return Put(Published(digest, status.st_size, status.st_mtime_ns), folders)
+
+
+def dated(out: str, name: str, published: Published, mtime: int) -> Published:
+    """A file with this time, in nanoseconds."""
+    if published.mtime != mtime:
+        os.utime(os.path.join(out, name), ns=(mtime, mtime))
+    return published._replace(mtime=mtime)
+
+
+def failed(error: OSError, out: str) -> PublishError:
+    """What is said when the output folder can't be written to."""
+    where = error.filename or out
+    return PublishError(f"{where}: {error.strerror}; what was published before stays")
+
+
 def sweep(out: str) -> None:
-    """Remove what a killed run left half written; only to be called by the one that builds."""
+    """Make the folder, and remove what a killed run left half written in it.
+
+    Only to be called by the one that builds.  Raises PublishError.
+    """
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as error:
+        raise failed(error, out) from None
     for folder, _, names in os.walk(out):
         for name in names:
             if name.startswith(_PREFIX):
@@ -134,6 +175,7 @@ def _replace(path: str, body: bytes, digest: str) -> None:
             while view:
                 view = view[os.write(file, view) :]
             os.fsync(file)
+            _date(file, path)
         finally:
             os.close(file)
         os.replace(half, path)
@@ -143,7 +185,19 @@ def _replace(path: str, body: bytes, digest: str) -> None:
         raise
 
 
-def _flush(folder: str) -> None:
+def _date(file: int, path: str) -> None:
+    """Give a new version another second than the old one has.
+
+    HTTP tells the time of a change by whole seconds (RFC 9110 §8.8.2): a reader that goes by it
+    would take two versions of one second for the same.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        before = os.stat(path).st_mtime_ns // _SECOND
+        if os.fstat(file).st_mtime_ns // _SECOND <= before:
+            os.utime(file, ns=((before + 1) * _SECOND, (before + 1) * _SECOND))
+
+
+def flush(folder: str) -> None:
     """Make the new names in a folder last, as fsync of a file does not."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

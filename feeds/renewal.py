@@ -7,14 +7,35 @@ Feeds that no change can touch keep their documents, unread.
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import codings, editing, formats, publisher, selection, workers
+from feeds import (
+    archives,
+    codings,
+    editing,
+    fitting,
+    forecast,
+    formats,
+    publisher,
+    recognition,
+    selection,
+    workers,
+)  # fmt: skip
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
-from feeds.model import VERSION, ConfigError, Listed, PublishError, Report, digest
+from feeds.model import (
+    VERSION,
+    ConfigError,
+    FeedsError,
+    Listed,
+    PublishError,
+    Report,
+    Standing,
+    digest,
+)  # fmt: skip
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
@@ -23,15 +44,37 @@ if TYPE_CHECKING:
     from feeds.catalogue import Catalogue
     from feeds.config import Config
     from feeds.cycle import Progress
+    from feeds.editing import Edition
+    from feeds.forecast import Outlook
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Feed, Heading
+    from feeds.model import Channel, Document, Entry, Feed, Heading, Published
+    from feeds.register import Register
+    from feeds.shelf import Shelf
     from feeds.survey import Found
 
 _FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
-def renew(
+class Prepared(NamedTuple):
+    """All that is to be published, and what it means to subscribers."""
+
+    config: Config  # as subscribers know the site
+    bodies: dict[str, bytes | Callable[[], bytes]]
+    before: dict[str, Published]
+    others: set[str]  # names of before that stay as they are
+    kept: dict[str, Rendering]
+    standing: dict[str, tuple[Standing, ...]]  # by slug, of the feeds that were made anew
+    outlooks: tuple[Outlook, ...]  # of these feeds, and of those that go
+    times: dict[str, str]  # names of precompressed files, and those of their documents
+    listed: list[Listed]
+    every: list[Channel]
+    edition: Edition
+    notes: tuple[str, ...]
+    whole: bool  # every feed was looked at
+
+
+def prepare(
     config: Config,
     now: int,
     catalogue: Catalogue,
@@ -42,63 +85,206 @@ def renew(
     progress: Progress,
     *,
     everything: bool,
-) -> Report:
-    """Make and publish the feeds that `found` may have changed, or `everything`.
+) -> Prepared:
+    """Make the feeds that `found` may have changed, or `everything`; nothing is published.
 
     `pictures` and `hurry` are as in `cycle.build`.  Raises PublishError when a document is not
-    right or can't be written.
+    right.
     """
+    ledger.begin()
+    register = ledger.register
+    begun = bool(register.fact("begun"))
+    config = known_as(config, register)
+    register.keep_fact("again", "")
+    recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    edition = editing.edit(chosen, config, catalogue, now, pictures, hurry, progress)
-    fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
+    _keep_house(every, ledger, config, before, everything=everything)
+    edition = editing.edit(
+        chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
+    )
+    limits = {channel.slug: channel for channel in chosen}
+    fresh = {
+        feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
+    }
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    private = {channel.slug for channel in every if channel.private}
-    public = [one for one in listed if one.slug not in private]
+    hidden = {channel.slug for channel in every if channel.private}
+    public = [one for one in listed if one.slug not in hidden]
     kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
+    notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
-    times: dict[str, str] = {}
+    standing: dict[str, tuple[Standing, ...]] = {}
+    outlooks: list[Outlook] = []
     for paths in edition.media.values():
         for path in paths:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
-    stale = [f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]]
-    for name, body in _rendered(stale):
-        bodies[_placed(name, private)] = body
+    stale = {
+        f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
+    }
+    for made in _rendered(
+        [_Draft(f, limits[slug].max_size, edition.lately[slug]) for slug, f in stale.items()]
+    ):
+        slug, limit = made.slug, limits[made.slug].limit
+        private = limits[slug].private
+        bodies.update((formats.placed(d.name, private=private), d.body) for d in made.documents)
+        notes.extend(filter(None, [made.told]))
+        standing[slug] = made.standing
+        known = ledger.standing(slug)
+        if known is None and not begun:
+            known = _published(config, limits[slug])
+        full = len(stale[slug].entries) >= limit
+        lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
+        outlooks.append(
+            forecast.look(
+                slug, known or (), standing[slug], limit=limit if full else 0, lives=lives
+            )
+        )
+    outlooks.extend(
+        forecast.look(slug, ledger.standing(slug) or (), ())
+        for slug in renderings
+        if slug not in kept
+    )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
+    times: dict[str, str] = {}
     for name, document, packed in _packed(bodies, config.publish.precompressed):
         bodies[name], times[name] = packed, document
-    ours = set(_names(every, kept, private, config.publish.precompressed))
-    others = [name for name in before if name in ours and name not in bodies]
+    ours = set(_names(every, kept, ledger, config.publish.precompressed))
+    others = {name for name in before if name in ours and name not in bodies}
+    return Prepared(
+        config, bodies, before, others, kept, standing, tuple(outlooks), times, listed, every,
+        edition, tuple(notes), chosen is every,
+    )  # fmt: skip
+
+
+def publish(
+    prepared: Prepared,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    found: Found,
+    progress: Progress,
+) -> Report:
+    """Publish what was prepared; raises PublishError when it can't be written."""
+    config = prepared.config
     publisher.sweep(config.paths.out)
+    before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
+    archived: list[str] = []
+    texts = any(channel.shows == "changes" for channel in prepared.every)
+    for channel in prepared.every:
+        if channel.archive:
+            built = archives.build(
+                channel, config, catalogue, ledger, now, partial(progress, "making archives"),
+                texts=texts,
+            )  # fmt: skip
+            before |= built.published
+            others |= built.published.keys()
+            archived += built.written
+            for path in built.media:
+                name = editing.media_name(path)
+                if name not in others:
+                    bodies[name] = partial(editing.picture_bytes, path, config)
     outcome = publisher.publish(
         config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
-        times,
+        prepared.times,
     )  # fmt: skip
-    ledger.record(outcome.published, kept)
-
-    report = told(found, catalogue, now)._replace(
+    written = (*outcome.written, *archived)
+    ledger.record(outcome.published, prepared.kept, prepared.standing)
+    catalogue.forget_left()
+    report = told(found, catalogue, now)
+    dues = (report.due, *(utc(r.expires) for r in prepared.kept.values() if r.expires))
+    measured = prepared.edition.measured
+    report = report._replace(
+        due=min(filter(None, dues), default=None),
         feeds=tuple(
-            one._replace(changed=tuple(n for n in outcome.written if _slug_of(n) == one.slug))
-            for one in listed
+            one._replace(changed=tuple(n for n in written if formats.slug_of(n) == one.slug))
+            for one in prepared.listed
         ),
-        written=outcome.written,
+        written=written,
         deleted=outcome.deleted,
-        measured=edition.measured.fresh,
-        unmeasured=edition.measured.failed,
-        unasked=edition.measured.unasked,
+        measured=measured.fresh,
+        unmeasured=measured.failed,
+        unasked=measured.unasked,
+        notes=prepared.notes,
     )
-    again = edition.measured.due
-    if chosen is every:
-        catalogue.forget_articles(edition.rows)
+    again = measured.due
+    if prepared.whole:
+        catalogue.forget_articles(prepared.edition.rows)
     elif (earlier := catalogue.note("pictures")) and (again is None or int(earlier) < again):
         again = int(earlier)
     catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def _keep_house(
+    every: Iterable[Channel],
+    ledger: Ledger,
+    config: Config,
+    before: Mapping[str, Published],
+    *,
+    everything: bool,
+) -> None:
+    """Forget the archive documents of feeds that have none any more, and find damaged ones."""
+    archiving = {channel.slug: channel for channel in every if channel.archive}
+    for slug in ledger.shelved() - archiving.keys():
+        ledger.shelf(slug).clear()
+        ledger.register.keep_fact(f"taken by {slug}", "")
+    if everything:
+        for channel in archiving.values():
+            archives.spoil(channel, ledger, config.paths.out, before)
+
+
+def _archived(shelf: Shelf, entry: Standing) -> bool:
+    """Whether an entry that left its feed stands in an archive document of it."""
+    return bool(shelf.place(entry.id.rpartition(":")[2].partition(";")[0]))
+
+
+def _standing(entry: Entry) -> Standing:
+    return Standing(
+        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
+        int(entry.updated.timestamp()),
+    )  # fmt: skip
+
+
+def _published(config: Config, channel: Channel) -> tuple[Standing, ...] | None:
+    """What stands in the feed by the output folder alone, where no ledger remembers it."""
+    from feeds.formats import reading
+
+    for form in ("json", "atom", "rss"):
+        name = f"{channel.slug}/{formats.FILES[form][0]}"
+        name = formats.placed(name, private=channel.private)
+        body = publisher.body_of(config.paths.out, name)
+        if body is not None:
+            with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
+                return tuple(one._replace(says="") for one in reading.entries(body, name))
+    return None
+
+
+def known_as(config: Config, register: Register) -> Config:
+    """The configuration with the authority under which subscribers know the articles.
+
+    One that is stated is followed; else it is the host that the site's address had at first, so
+    that a site may move.
+    """
+    if not config.named:
+        first = register.fact("authority")
+        if first:
+            return config._replace(site=config.site._replace(authority=first))
+    register.keep_fact("authority", config.site.authority)
+    return config
+
+
+def _lost(ledger: Ledger) -> Iterator[str]:
+    if ledger.lost:
+        yield (
+            f"the ledger was damaged; it is set aside as {ledger.lost} and a new one is begun. Ids"
+            " that can be derived stay; for the others, `feeds ids import` reads what"
+            " `feeds ids export` wrote"
+        )
 
 
 def told(found: Found, catalogue: Catalogue, now: int) -> Report:
@@ -150,35 +336,47 @@ def _chosen(
 # --- from feeds to documents --------------------------------------------------------------------
 
 
-def _rendering(feed: Feed, media: tuple[str, ...]) -> Rendering:
+def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
     updated = int(feed.updated.timestamp())
-    return Rendering(digest(VERSION, feed), len(feed.entries), updated, media)
+    inputs = digest(VERSION, feed, budget, sorted(edition.lately[feed.slug]))
+    media, expires = edition.media[feed.slug], edition.expires[feed.slug]
+    return Rendering(inputs, len(feed.entries), updated, expires, media)
 
 
-def _rendered(stale: Sequence[Feed]) -> list[tuple[str, bytes]]:
-    """The documents of the feeds by name, sorted, each proof-read."""
-    if not stale:
+class _Draft(NamedTuple):
+    """A feed that is to be written."""
+
+    feed: Feed
+    budget: int  # bytes
+    lately: frozenset[str]  # ids of entries that must not be left out
+
+
+class _Written(NamedTuple):
+    """What came of it."""
+
+    slug: str
+    documents: tuple[Document, ...]
+    standing: tuple[Standing, ...]
+    told: str
+
+
+def _rendered(drafts: Sequence[_Draft]) -> list[_Written]:
+    """The documents of the feeds, by slug, each proof-read."""
+    if not drafts:
         return []
     import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
 
-    return sorted(workers.spread(_proofed, stale, workers.cores() if len(stale) > _FEW else 1))
+    count = workers.cores() if len(drafts) > _FEW else 1
+    return sorted(workers.spread(_written, drafts, count), key=lambda made: made.slug)
 
 
-def _proofed(feed: Feed) -> Iterator[tuple[str, bytes]]:
-    for document in formats.render(feed):
-        faults = proof.read(document, feed)
-        if faults:
-            said = "\n  ".join(faults)
-            raise PublishError(
-                f"{document.name} was not made right, so nothing is published:\n  {said}\n"
-                "This is a mistake in feeds itself; please report it with the lines above"
-            )
-        yield document.name, document.body
-
-
-def _placed(name: str, private: Collection[str]) -> str:
-    """Where a feed's document of this name is published, below the output folder."""
-    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
+def _written(draft: _Draft) -> Iterator[_Written]:
+    fitted = fitting.fit(*draft)
+    for document in fitted.documents:
+        if faults := proof.read(document, fitted.feed):
+            raise PublishError(proof.refusal(document, faults))
+    standing = tuple(map(_standing, fitted.feed.entries))
+    yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
 def _packed(
@@ -193,23 +391,20 @@ def _packed(
     ]
 
 
-def _slug_of(name: str) -> str:
-    """The slug of the feed to which a published file belongs; `SITE` for what belongs to none."""
-    slug, slash, _ = name.removeprefix(f"{formats.PRIVATE}/").partition("/")
-    return slug if slash else SITE
-
-
 def _names(
     every: Iterable[Channel],
     kept: Mapping[str, Rendering],
-    private: Collection[str],
+    ledger: Ledger,
     packed: Sequence[str],
 ) -> Iterator[str]:
     """The names of all that is published."""
     for rendering in kept.values():
         yield from map(editing.media_name, rendering.media)
-    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
-    for name in (*documents, *formats.SITE_FILES):
+    for channel in every:
+        for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
+            yield from archives.names(channel, archive)
+            yield from map(editing.media_name, archive.media)
+    for name in (*(n for channel in every for n in formats.names(channel)), *formats.SITE_FILES):
         yield name
         yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
 

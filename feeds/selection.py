@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from fnmatch import translate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +25,50 @@ def window(channel: Channel, newest: Iterable[tuple[int, Heading]]) -> list[tupl
             if len(found) == channel.limit:
                 break
     return found
+
+
+class Recent(NamedTuple):
+    """An article that arrived lately, or really changed."""
+
+    row: int
+    heading: Heading
+    arrived: int  # seconds since the epoch
+    changed: int  # the same; 0: it did not
+
+
+def lately(channel: Channel, recent: Iterable[Recent], now: int) -> list[tuple[int, Heading, int]]:
+    """Those that stand in the channel whatever its limit, each with the instant that ends this.
+
+    A changed article counts as arrived where a change makes it a new entry, and where it may stand
+    in an archive document, which hardly any reader would look into again.
+    """
+    takes = test(channel.rule)
+    found = []
+    for row, heading, arrived, changed in recent:
+        edited = channel.edits == "new" or channel.archive
+        end = channel.recent + (max(arrived, changed) if edited else arrived)
+        ours = channel.source is None or channel.source == heading.source
+        if heading.published <= now < end and ours and takes(heading):
+            found.append((row, heading, end))
+    return found
+
+
+def merged(
+    channel: Channel, window: list[tuple[int, Heading]], more: Iterable[tuple[int, Heading]]
+) -> list[tuple[int, Heading]]:
+    """A window with more articles, in the channel's order, each once."""
+    rows = {row for row, _ in window}
+    added = [one for one in more if one[0] not in rows]
+    if not added:
+        return window
+
+    def order(one: tuple[int, Heading]) -> tuple[int, int, int]:
+        heading = one[1]
+        dates = (-heading.published, -heading.updated)
+        ident = identity.short(identity.key(heading))
+        return (*(dates if channel.order == "published" else dates[::-1]), ident)
+
+    return sorted((*window, *added), key=order)
 
 
 def touched(channels: Iterable[Channel], affected: Iterable[Heading]) -> Iterator[Channel]:

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import editing, identity, images, renewal, seeds, selection, survey
-from feeds.catalogue import measured
 from feeds.dates import utc
+from feeds.glimpse import measured
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
 
@@ -98,7 +98,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
         taken_by=tuple(c.slug for c in takers) if heading.published <= now else (),
         title=heading.title,
         link=heading.link,
-        id=identity.tag(config.site.authority, config.site.since, key),
+        id=identity.tag(config.site.authority, config.site.since, identity.mark(key)),
         key=key,
         source=source.title,
         language=article.language or source.language,

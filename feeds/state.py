@@ -1,4 +1,4 @@
-"""The program's own records, opened together: a damaged catalogue is made anew, nothing else is.
+"""The program's own records, opened together: what is damaged is made anew, the ledger set aside.
 
 A database may be damaged where opening it does not look, so it shows only in the midst of the work.
 """
@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from feeds.catalogue import Catalogue
-from feeds.ledger import Ledger
+from feeds.ledger import Ledger, set_aside
 from feeds.model import Report, StateError
 
 if TYPE_CHECKING:
@@ -22,20 +22,27 @@ _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def attended(
-    folder: str, recipes: tuple[str, str], work: Callable[[Catalogue, Ledger], Report]
+    folder: str,
+    recipes: tuple[str, str],
+    aside: str,
+    work: Callable[[Catalogue, Ledger], Report],
 ) -> Report:
     """What `work` reports of the catalogue and the ledger in `folder`.
 
-    When one of them turns out to be damaged, the catalogue is removed and `work` done once more.
-    Raises StateError when that does not help, or when the folder can't be written to.
+    When one of them turns out to be damaged, the catalogue is removed and `work` done once more;
+    when that does not help, the ledger is set aside, with `aside` in its new name, and it is done
+    for a last time.  Raises StateError when the folder can't be written to.
     """
     path = os.path.join(folder, "catalogue.sqlite")
 
-    def once() -> Report:
+    kept = os.path.join(folder, "ledger.sqlite")
+
+    def once(lost: str = "") -> Report:
         with (
             closing(Catalogue(path, *recipes)) as catalogue,
-            closing(Ledger(os.path.join(folder, "ledger.sqlite"))) as ledger,
+            closing(Ledger(kept, aside)) as ledger,
         ):
+            ledger.lost = ledger.lost or lost
             return work(catalogue, ledger)
 
     try:
@@ -49,7 +56,6 @@ def attended(
     try:
         return once()
     except sqlite3.DatabaseError as error:
-        raise StateError(
-            f"{folder}/ledger.sqlite: {error}; put back a copy of it, or move it away: then files"
-            " of feeds that are gone stay in out"
-        ) from None
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_ERROR:
+            raise  # a mistake in our own questions, which no new ledger would mend
+    return once(set_aside(kept, aside))

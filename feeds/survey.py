@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feeds.heading import Habits, Reading
     from feeds.model import Hint, Listing, Stamp
     from feeds.seeds import Folder
+    from feeds.twins import Decisions, Likeness
 
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
@@ -54,6 +55,24 @@ def habits(config: Config) -> Callable[[str], Habits]:
         return Habits(zone, config.dates.max_gap, source.encoding, source.trim, mtime)
 
     return of
+
+
+def likeness(root: str, rules: Rules) -> Likeness:
+    """What tells how much of their text two seeds share."""
+    from feeds import revision
+
+    sketches: dict[str, frozenset[int]] = {}
+
+    def sketch(heading: Heading) -> frozenset[int]:
+        if heading.path not in sketches:
+            try:
+                text = seeds.decode(seeds.read(root, heading.path, rules)).text
+            except SeedError:
+                text = ""  # it is held back later, with its reason
+            sketches[heading.path] = revision.sketch(text.partition("------")[2] or text)
+        return sketches[heading.path]
+
+    return lambda one, other: revision.likeness(sketch(one), sketch(other))
 
 
 class Found(NamedTuple):
@@ -95,13 +114,17 @@ def survey(
     progress: Callable[[int], None],
     hint: Hint | None = None,
     chores: Iterable[object] = (),
+    decisions: Callable[[], Decisions] | None = None,
+    *,
+    decided: bool = False,
 ) -> Found:
     """Bring the catalogue up to date with the seed folder `root`.
 
     `habits` tells what is known of a source, `now` is in seconds, `progress` is told how many
     seeds were read.  With a `hint`, only the folders it names are looked at, and what lies below
-    them.  `chores` are drawn while other processes read seeds for the first time.  Raises OSError
-    when there is no seed folder.
+    them.  `chores` are drawn while other processes read seeds for the first time.  `decisions` are
+    a person's on articles in several files, new ones if `decided`.  Raises OSError when there is no
+    seed folder.
     """
     tops, remembered = _hinted(root, hint, catalogue) if hint else ([], {})
     hinted = bool(tops)
@@ -150,8 +173,10 @@ def survey(
         gone = tuple(marshal.loads(remembered[path]))  # noqa: S302  our own catalogue
         removed += len(gone)
         catalogue.apply(Change(path, None, gone=gone), affected)
-    if read or removed:
-        catalogue.settle(affected)
+    if read or removed or decided:
+        from feeds.twins import Decisions
+
+        catalogue.settle(likeness(root, rules), decisions() if decisions else Decisions(), affected)
     return Found(
         catalogue.count(),
         read,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
 from feeds.model import ConfigError, FeedsError, SeedError
+from feeds.problems import CODES
 
 _HUBS = 20.0  # seconds after which no further hub is told
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
     from feeds.console import Console
+
+_WAIT = 60.0  # seconds for another build to end
 
 
 def generate(given: Namespace, console: Console) -> int:
@@ -33,6 +36,7 @@ def generate(given: Namespace, console: Console) -> int:
     built = cycle.build(
         settings,
         int(time.time()),
+        accept=given.accept,
         pictures="none" if given.offline else "all",
         wait=given.wait,
         waiting=lambda holder: console.note(f"waiting for another build (process {holder}) to end"),
@@ -46,6 +50,76 @@ def generate(given: Namespace, console: Console) -> int:
     for reason in built.unmeasured:
         console.detail(f"picture unknown: {reason}")
     return PROBLEMS if built.held else WELL
+
+
+def plan(given: Namespace, console: Console) -> int:
+    """Tell what subscribers would see if this were published; write nothing."""
+    from feeds import config, cycle, forecast
+
+    settings = config.load(given.config)
+    outlooks = cycle.plan(
+        settings, int(time.time()), wait=given.wait,
+        waiting=lambda holder: console.note(f"waiting for a build (process {holder}) to end"),
+        progress=console.progress,
+    )  # fmt: skip
+    console.done()
+    console.result(outlooks, forecast.lines(outlooks, console.bold))
+    forecast.judge(outlooks, settings.guard)
+    return WELL
+
+
+def diff(given: Namespace, console: Console) -> int:
+    """Tell what the subscribers of a document would see of its change."""
+    from feeds import forecast
+    from feeds.formats import reading
+    from feeds.model import FeedsError
+
+    told = []
+    for path in (given.old, given.new):
+        try:
+            with open(path, "rb") as file:
+                told.append(reading.entries(file.read(), path))
+        except OSError as error:
+            raise FeedsError(f"{path}: {error.strerror}") from None
+    outlook = forecast.look(given.new, *told)
+    console.result(outlook, forecast.lines([outlook], console.bold))
+    return WELL
+
+
+def problems(given: Namespace, console: Console) -> int:
+    """List the articles that the last build held back or repaired, and why."""
+    from feeds import config, cycle
+    from feeds.console import problems as listed
+
+    settings = config.load(given.config)
+    found = cycle.problems(settings)
+    if given.code:
+        found = [p for p in found if p.code in given.code]
+    console.result(found, (
+        *listed(found, os.path.relpath(settings.paths.seeds)),
+        *(["no article is held back or repaired"] if not found else []),
+    ))  # fmt: skip
+    return PROBLEMS if any(CODES[problem.code].held for problem in found) else WELL
+
+
+def explain(given: Namespace, console: Console) -> int:
+    """Tell what the code of a problem means, and what to do."""
+    from feeds.schema import near
+
+    codes = given.codes or list(CODES)
+    for code in codes:
+        if code not in CODES:
+            raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
+    console.result(
+        {code: CODES[code] for code in codes},
+        (
+            f"{console.bold(code)}: {CODES[code].meaning}\n    "
+            f"{'held back' if CODES[code].held else 'published after a repair'};"
+            f" {CODES[code].remedy}"
+            for code in codes
+        ),
+    )
+    return WELL
 
 
 def _tell_hubs(settings: Config, console: Console) -> None:
@@ -90,6 +164,54 @@ def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
         f"{many(checked.seeds, 'seed')}: {len({p.path for p in checked.held})} held back,"
         f" {len({p.path for p in checked.repaired})} repaired"
     )
+
+
+def ids(given: Namespace, console: Console) -> int:
+    """See and decide which article has which id."""
+    from feeds import config, ids
+    from feeds.model import FeedsError
+
+    settings = config.load(given.config)
+    with ids.opened(settings, _WAIT, make=given.deed == "import") as register:
+        if given.deed in {"list", "show"}:
+            accounts = (
+                list(register.accounts())
+                if given.deed == "list"
+                else [ids.find(register, given.article, settings.paths.seeds)]
+            )
+            told = [ids.shown(settings, register, account) for account in accounts]
+            brief = (f"{one['id']}  {one['title']}" for one in told)
+            whole = (line for one in told for line in ids.lines(one, console.bold))
+            console.result(
+                told if given.deed == "list" else told[0], brief if given.deed == "list" else whole
+            )
+        elif given.deed == "merge":
+            kept, other = (
+                ids.find(register, name, settings.paths.seeds) for name in (given.kept, given.other)
+            )
+            ids.merge(register, kept, other)
+            console.result({"kept": kept.mark}, [f"{other.title} is {kept.title} from now on"])
+        elif given.deed == "split":
+            path = ids.below(given.path, settings.paths.seeds)
+            ids.split(register, path)
+            console.result({"apart": path}, [f"{path} is an article of its own from now on"])
+        elif given.deed == "export":
+            text = "".join(f"{line}\n" for line in ids.export(register))
+            data = text.encode("utf-8", "surrogateescape")
+            if given.file == "-":
+                sys.stdout.buffer.write(data)
+            else:
+                with open(given.file, "wb") as file:
+                    file.write(data)
+        else:
+            try:
+                with open(given.file, "rb") as file:
+                    text = file.read().decode("utf-8", "surrogateescape")
+            except OSError as error:
+                raise FeedsError(f"{given.file}: {error.strerror}") from None
+            count = ids.take(register, text, given.file)
+            console.result({"articles": count}, [f"{count} articles taken over"])
+    return WELL
 
 
 def show(given: Namespace, console: Console) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -111,7 +112,7 @@ def site(tmp_path: Path) -> Site:
 
 
 def fresh(site: Site, tmp_path_factory: pytest.TempPathFactory, now: int = NOW) -> dict[str, bytes]:
-    """What a build from nothing makes of the same seeds and configuration."""
+    """What a build from nothing but the ledger makes of the same seeds and configuration."""
     return fresh_in(tmp_path_factory.mktemp("fresh"), site, now)
 
 
@@ -122,5 +123,7 @@ def fresh_in(root: Path, site: Site, now: int = NOW) -> dict[str, bytes]:
     text = site.root.joinpath("config.toml").read_text(encoding="utf-8")
     root.joinpath("config.toml").write_text(text, encoding="utf-8")
     os.symlink(site.root / "seeds", root / "seeds")
+    root.joinpath(".feeds").mkdir()
+    shutil.copy(site.root / ".feeds/ledger.sqlite", root / ".feeds/ledger.sqlite")
     other.build(now)
     return other.bytes()

@@ -29,6 +29,15 @@ def test_files_are_written_with_their_folders(tmp_path: Path) -> None:
     assert all(publisher.intact(str(out), name, one) for name, one in done.published.items())
 
 
+def test_two_versions_never_have_the_same_second(tmp_path: Path) -> None:
+    seconds = []
+    for turn in range(4):
+        put(tmp_path, {}, a=b"%d" % turn)
+        seconds.append((tmp_path / "a").stat().st_mtime_ns // 10**9)
+    assert len(set(seconds)) == 4
+    assert seconds == sorted(seconds)
+
+
 def test_what_is_equal_is_not_touched(tmp_path: Path) -> None:
     done = put(tmp_path, {}, a=b"1", b=b"2")
     times = {name: (tmp_path / name).stat().st_mtime_ns for name in "ab"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from feeds.formats import address
+from feeds.formats import FILES, address
 from feeds.formats.links import page_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def feed(feed: Feed) -> bytes:
         "title": feed.title,
         "home_page_url": feed.home,
         "feed_url": address(feed, "json"),
+        "next_url": feed.previous + FILES["json"][0] if feed.previous else "",
         "description": feed.subtitle,
         "user_comment": (
             "This is a feed: a list of articles for feed readers. To follow it, add the feed_url to"

@@ -13,6 +13,11 @@ def page_of(entry: Entry, feed: Feed) -> str:
     return entry.link or f"{feed.home}#{anchor(entry)}"
 
 
+def above(feed: Feed) -> str:
+    """The way from a document of the feed to the folder that holds all feeds."""
+    return "../" * (feed.slug.count("/") + 1)
+
+
 def anchor(entry: Entry) -> str:
     """The name of the entry on the feed's page."""
     return f"e-{entry.id.rpartition(':')[2]}"

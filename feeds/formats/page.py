@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from feeds.formats import FILES, NAMES, SOFTWARE, VERSION, address
-from feeds.formats.links import anchor, page_of
+from feeds.formats.links import above, anchor, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,19 +28,35 @@ _RIGHT_TO_LEFT = frozenset(
 
 def feed(feed: Feed) -> bytes:
     """The page of one feed: how to subscribe, and its entries."""
+    current = feed._replace(home=feed.current) if feed.current else feed
     body = [
         "<header>",
-        f'<p class="site"><a href="../index.html">{escape(feed.site_title)}</a></p>',
+        f'<p class="site"><a href="{above(feed)}index.html">{escape(feed.site_title)}</a></p>',
         f"<h1>{escape(feed.title)}</h1>",
         f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
-        _addresses(feed, ""),
+        _addresses(current, above(feed)[3:] if feed.current else ""),
         "</header>",
         "<main>",
         *(_entry(entry, feed) for entry in feed.entries),
         '<p class="none">There are no articles yet.</p>' if not feed.entries else "",
         "</main>",
+        _rest(feed),
     ]
-    return _page(feed.title, feed.language, [feed], "../style.css", body, feed.icon)
+    return _page(feed.title, feed.language, [current], f"{above(feed)}style.css", body, feed.icon)
+
+
+def _rest(feed: Feed) -> str:
+    """Links to the pages with the rest of the feed."""
+    rest = {"Newest": feed.current, "Newer": feed.following, "Older": feed.previous}
+    base = feed.current or feed.home  # which all of them lie in
+    here = "../../" if feed.current else ""
+    links = (
+        f'<a href="{here}{escape(folder.removeprefix(base))}index.html">{name}</a>'
+        for name, folder in rest.items()
+        if folder
+    )
+    told = " · ".join(links)
+    return f'<p class="rest" lang="en" dir="ltr">{told}</p>' if told else ""
 
 
 def index(site: Site, feeds: Sequence[Listed]) -> bytes:
@@ -120,7 +136,7 @@ def _direction(language: str) -> str:
 
 def _beside(markup: str, feed: Feed) -> str:
     """Markup whose pictures in our own site are named as seen from the page."""
-    return markup.replace(f' src="{escape(feed.site)}', ' src="../')
+    return markup.replace(f' src="{escape(feed.site)}', f' src="{above(feed)}')
 
 
 def _thumbnail(enclosure: Enclosure, feed: Feed) -> str:

@@ -42,6 +42,15 @@ def read(document: Document, feed: Feed) -> list[str]:
     return faults
 
 
+def refusal(document: Document, faults: list[str]) -> str:
+    """What is said when a document is not right."""
+    said = "\n  ".join(faults)
+    return (
+        f"{document.name} was not made right, so nothing is published:\n  {said}\n"
+        "This is a mistake in feeds itself; please report it with the lines above"
+    )
+
+
 def _same(what: str, entry: Entry, found: object, expected: object) -> Iterator[str]:
     if found != expected:
         yield f"{entry.path}: {what} is {found!r} and should be {expected!r}"

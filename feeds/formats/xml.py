@@ -18,7 +18,7 @@ from lxml import etree  # before feedgen, whose own modules rely on it
 
 from feeds import cadence
 from feeds.formats import FILES, HOME, SOFTWARE, VERSION, address
-from feeds.formats.links import page_of
+from feeds.formats.links import above, page_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MEDIA = "{http://search.yahoo.com/mrss/}"
+HISTORY = "{http://purl.org/syndication/history/1.0}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 _MARKUP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
 SY = "{http://purl.org/rss/1.0/modules/syndication/}"
@@ -90,12 +91,12 @@ class _FeedParts(BaseExtension):  # type: ignore[misc]  # feedgen has no types
 
     def extend_atom(self, root: Element) -> Element:
         # feedgen's Atom elements are in no namespace while it builds them: xmlns is an attribute.
-        _stylesheet(root)
+        _stylesheet(root, self.feed)
         _links(root, "link", self.feed, "atom")
         return root
 
     def extend_rss(self, root: Element) -> Element:
-        _stylesheet(root)
+        _stylesheet(root, self.feed)
         channel = root[0]
         channel.set(LANG, self.feed.language)
         if self.feed.period:
@@ -182,14 +183,25 @@ def _updates(channel: Element, period: int) -> None:
     etree.SubElement(channel, f"{SY}updateFrequency", nsmap=names).text = str(times)
 
 
-def _stylesheet(root: Element) -> None:
-    style = etree.ProcessingInstruction("xml-stylesheet", 'type="text/css" href="../style.css"')
-    root.addprevious(style)
+def _stylesheet(root: Element, feed: Feed) -> None:
+    told = f'type="text/css" href="{above(feed)}style.css"'
+    root.addprevious(etree.ProcessingInstruction("xml-stylesheet", told))
 
 
 def _links(parent: Element, tag: str, feed: Feed, form: str) -> None:
-    """The address of this very document (RFC 4287 §4.2.7.2), and of its hubs (WebSub §4)."""
+    """Every link of a feed to a document: to itself, to its hubs, to the rest of it.
+
+    RFC 4287 §4.2.7.2, WebSub §4 and RFC 5005 §4.
+    """
     link = etree.SubElement(parent, tag, rel="self", type=FILES[form][1])
     link.set("href", address(feed, form))
     for hub in feed.hubs:
         etree.SubElement(parent, tag, rel="hub", href=hub)
+    file, media_type = FILES[form]
+    rest = {"current": feed.current, "prev-archive": feed.previous, "next-archive": feed.following}
+    for rel, folder in rest.items():
+        if folder:
+            link = etree.SubElement(parent, tag, rel=rel, type=media_type)
+            link.set("href", folder + file)
+    if feed.current:
+        etree.SubElement(parent, f"{HISTORY}archive", nsmap={"fh": HISTORY[1:-1]})

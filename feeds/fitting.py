@@ -1,0 +1,133 @@
+"""A feed's documents within a number of bytes, as many readers refuse more than a few megabytes.
+
+    what can be spared of the markup -> older entries as summaries -> as titles -> left out
+
+Each step is taken only when the one before was not enough, and only as far as it must be.  Entries
+that arrived lately are never left out, as a subscriber may not have met them yet.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from feeds.model import Document, Entry, Feed
+
+_TRIES = 6
+_FRAME = 700  # bytes that an entry takes without its texts and pictures, about
+_PICTURES = 10  # that an entry keeps
+_ADDRESS = 300  # characters; pictures with longer addresses go
+_SPARED = re.compile(r' (?:height|lang|title|width)="[^"]*"')
+_PICTURE = re.compile(r'<img [^<>]*?src="([^"]*)"[^<>]*/>')
+
+
+class Fitted(NamedTuple):
+    """A feed as it fits, with its documents."""
+
+    feed: Feed
+    documents: tuple[Document, ...]
+    told: str = ""  # what had to go
+
+
+def fit(feed: Feed, budget: int, lately: Collection[str]) -> Fitted:
+    """The feed with each document of at most `budget` bytes, if that can be.
+
+    `lately` holds the ids of entries that must not be left out.
+    """
+    documents = formats.render(feed)
+    if (size := _largest(documents)) <= budget:
+        return Fitted(feed, documents)
+    lean = tuple(map(_lean, feed.entries))
+    fitted = feed._replace(entries=lean)
+    documents = formats.render(fitted)
+    target = budget
+    for _ in range(_TRIES):
+        if (reached := _largest(documents)) <= budget:
+            break
+        target = target * budget // reached if target != budget else budget - budget // 50
+        fitted = feed._replace(entries=_reduced(lean, target, lately))
+        documents = formats.render(fitted)
+    return Fitted(fitted, documents, _told(feed, fitted, size, _largest(documents), budget))
+
+
+def _largest(documents: tuple[Document, ...]) -> int:
+    return max((len(d.body) for d in documents if d.media_type != "text/html"), default=0)
+
+
+def _reduced(entries: tuple[Entry, ...], target: int, lately: Collection[str]) -> tuple[Entry, ...]:
+    """The entries in about `target` bytes, the oldest reduced first."""
+    steps: tuple[tuple[Callable[[Entry], Entry], Callable[[Entry], bool]], ...] = (
+        (_summarised, lambda _: True),
+        (_titled, lambda _: True),
+        (_gone, lambda entry: entry.id not in lately),
+    )
+    kept = list(entries)
+    total = sum(map(_cost, kept))
+    for reduce, allowed in steps:
+        for number in range(len(kept) - 1, 0, -1):  # the newest stays whole
+            if total <= target:
+                break
+            if allowed(kept[number]) and kept[number].id:
+                smaller = reduce(kept[number])
+                total -= _cost(kept[number]) - _cost(smaller)
+                kept[number] = smaller
+    return tuple(entry for entry in kept if entry.id)
+
+
+def _cost(entry: Entry) -> int:
+    """About how many bytes an entry takes."""
+    if not entry.id:
+        return 0
+    texts = (entry.content, entry.summary, entry.title, entry.link)
+    pictures = sum(2 * len(e.url) + 2 * len(e.title) + 200 for e in entry.enclosures)
+    return _FRAME + pictures + sum(len(escape(t).encode("utf-8", "replace")) for t in texts)
+
+
+def _lean(entry: Entry) -> Entry:
+    """The entry without attributes that only refine, and with few pictures."""
+    seen = 0
+
+    def keep(found: re.Match[str]) -> str:
+        nonlocal seen
+        seen += 1
+        return found[0] if seen <= _PICTURES and len(found[1]) <= _ADDRESS else ""
+
+    content = _PICTURE.sub(keep, _SPARED.sub("", entry.content))
+    return entry._replace(content=content, enclosures=entry.enclosures[:_PICTURES])
+
+
+def _summarised(entry: Entry) -> Entry:
+    return entry._replace(content="", enclosures=entry.enclosures[:1])
+
+
+def _titled(entry: Entry) -> Entry:
+    return entry._replace(content="", summary="", enclosures=())
+
+
+def _gone(entry: Entry) -> Entry:
+    return entry._replace(id="")
+
+
+def _told(feed: Feed, fitted: Feed, size: int, reached: int, budget: int) -> str:
+    whole = sum(1 for e in feed.entries if e.content) - sum(1 for e in fitted.entries if e.content)
+    left = len(feed.entries) - len(fitted.entries)
+    parts = [
+        "less markup" if not whole else "",
+        f"{whole} older entries as summaries" if whole else "",
+        f"{left} left out" if left else "",
+    ]
+    over = (
+        f"; it still has {reached}, as nothing that arrived lately may be left out"
+        if reached > budget
+        else ""
+    )
+    return (
+        f"{feed.slug}: it would have {size} bytes, more than max_size = {budget}:"
+        f" {', '.join(filter(None, parts))}{over}"
+    )

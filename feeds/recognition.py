@@ -1,0 +1,316 @@
+"""Which article each seed is: one that was known before, under whatever name, or a new one.
+
+    catalogue: what seeds are now, and were before --recognise--> ledger: keys, arrivals
+    articles that stand in a feed --accounts--> ledger: what they say, when that changed
+
+An article goes on being itself when its file is renamed, its title edited or its address changed:
+it is told by what stayed the same.  What no rule recognises is new.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from feeds import identity, revision
+from feeds.register import Account, Change
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from feeds.catalogue import Catalogue
+    from feeds.model import Article, Heading
+    from feeds.register import Register
+    from feeds.twins import Family
+
+
+def recognise(
+    catalogue: Catalogue,
+    register: Register,
+    now: int,
+    affected: Iterable[Heading] | None,
+) -> None:
+    """Bring the register up to date with the catalogue; `affected` as `survey.Found` has it.
+
+    When the register begins, every article counts as known: nothing has just arrived.
+    """
+    begun = register.fact("begun")
+    idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
+    fresh = register.unknown(idents)
+    families = list(catalogue.families())
+    known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
+    if fresh and (begun or register.any()):  # it may hold what was imported
+        # Where several articles share an address, an older one takes it from one that had it.
+        shared = {identity.short(f.key.partition("#")[0]) for f in families if "#" in f.key}
+        _receive(catalogue, register, now if begun else None, fresh | shared, known)
+    if not begun:
+        register.keep_fact("begun", str(now))
+    register.learn(fresh)
+
+
+def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:
+    own = {identity.short(identity.key(heading)) for heading in affected}
+    salted = {identity.short(f.key) for f in catalogue.families() if "#" in f.key}
+    return own | salted
+
+
+def _unite(
+    family: Family, catalogue: Catalogue, register: Register, fresh: Collection[int]
+) -> bool:
+    """Make every key of an article that several files hold mean that one article.
+
+    Returned is whether one of the keys was known.
+    """
+    keys = dict.fromkeys(
+        (family.key, *(identity.key(catalogue.heading(row)) for row in family.members))
+    )
+    if "#" in family.key:  # an address that other articles have too means none of them
+        keys = {family.key: None}
+    known = [key for key in keys if identity.short(key) not in fresh]
+    marks = dict.fromkeys(register.mark_of(key) for key in known)
+    accounts = [account for mark in marks if (account := register.account(mark))]
+    first = min(accounts, key=lambda a: (a.began == 0, a.arrived, a.began, a.mark), default=None)
+    mark = first.mark if first else register.mark_of((known or [family.key])[0])
+    for key in keys:
+        register.alias(key, mark)
+    return bool(known)
+
+
+def _receive(
+    catalogue: Catalogue,
+    register: Register,
+    now: int | None,
+    fresh: Collection[int],
+    known: Collection[int],
+) -> None:
+    """Recognise the articles whose keys are `fresh`, or note that they arrived `now`.
+
+    Without `now`, nothing arrives.  Those in the rows `known` have another key that is not fresh.
+    """
+    found = catalogue.find(fresh)
+    before = _Before(catalogue, register) if found else None
+    for row, heading, key in sorted(found, key=lambda one: one[1].path):
+        assert before is not None
+        if row in known:
+            continue
+        had = register.account(register.mark_of(key))
+        if had and not identity.apart(had.heading, heading):
+            continue
+        account = before.account(heading, key)
+        if account is not None:
+            register.alias(key, account.mark)
+            register.keep(account._replace(key=key, path=heading.path))
+        elif now is not None and not before.known(heading):
+            mark = identity.mark(identity.salted(key, heading)) if had else register.mark_of(key)
+            arrived = max(now, heading.published)
+            register.keep(
+                Account(mark, key, heading.path, heading.title, heading.published, arrived)
+            )
+
+
+def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:
+    """Row, heading and key of the announced articles whose seeds changed since the last build."""
+    idents: set[int] = set()
+    for old in catalogue.left():
+        account = register.account(register.mark_of(identity.key(old)))
+        if account is not None and account.began:
+            idents.update(map(identity.short, register.keys_of(account)))
+    return catalogue.find(idents) if idents else []
+
+
+def removals(catalogue: Catalogue, register: Register, now: int) -> None:
+    """Note the announced articles that have gone since the last build."""
+    there = catalogue.idents()
+    for old in catalogue.left():
+        account = register.account(register.mark_of(identity.key(old)))
+        if account is None or not account.began:
+            continue
+        if there.isdisjoint(map(identity.short, register.keys_of(account))):
+            text = register.text(account.mark) or old.title
+            body = revision.difference(text, "")
+            register.change(
+                Change(
+                    now, account.mark, "removed", old.path, old.title, old.link, old.published, body
+                )
+            )
+
+
+class _Before:
+    """What articles were before this build, of those whose keys are not there any more."""
+
+    def __init__(self, catalogue: Catalogue, register: Register) -> None:
+        self._register = register
+        self._there = catalogue.idents()
+        self._used: set[str] = set()  # marks: an article goes on as one article
+        self._left: dict[object, list[Heading]] = {}
+        for heading in catalogue.left():
+            if identity.short(identity.key(heading)) not in self._there:
+                for trait in _traits(heading):
+                    self._left.setdefault(trait, []).append(heading)
+
+    def account(self, heading: Heading, key: str) -> Account | None:
+        """The article that the heading is a later form of, if it was ever announced."""
+        for old in self._forms(heading):
+            account = self._register.account(self._register.mark_of(identity.key(old)))
+            if account is not None and account.mark not in self._used:
+                self._used.add(account.mark)
+                return account
+        for account in self._register.like(heading):
+            gone = identity.short(account.key) not in self._there or (
+                "#" in key and account.path == heading.path
+            )
+            if gone and account.mark not in self._used and alike(account.heading, heading):
+                self._used.add(account.mark)
+                return account
+        return None
+
+    def known(self, heading: Heading) -> bool:
+        """Whether the article was there before, though no feed ever showed it."""
+        return any(True for _ in self._forms(heading))
+
+    def _forms(self, heading: Heading) -> Iterable[Heading]:
+        for trait in _traits(heading):
+            for old in self._left.get(trait, ()):
+                if alike(old, heading):
+                    yield old
+
+
+def _traits(heading: Heading) -> list[object]:
+    """By what an article is looked for, the surest first."""
+    number = identity.number_of(heading.path)
+    return [
+        heading.path,
+        *([(heading.source, number)] if number else []),
+        (heading.title, heading.published),
+    ]
+
+
+def alike(old: Heading, new: Heading) -> bool:
+    """Whether two headings are most likely of one article though their keys differ.
+
+    The same file or the same id in the file's name, and the same title or instant; or both these.
+    """
+    number = identity.number_of(old.path)
+    place = old.path == new.path or (
+        number != "" and number == identity.number_of(new.path) and old.source == new.source
+    )
+    title, instant = old.title == new.title, old.published == new.published
+    return (place and (title or instant)) or (title and instant)
+
+
+# --- what articles say ---------------------------------------------------------------------------
+
+
+def key_of(heading: Heading) -> str:
+    """The key of an article that a single file holds."""
+    return identity.key(heading)
+
+
+def accounts(
+    standing: Mapping[int, tuple[Heading, str | None, Article]],
+    register: Register,
+    recipe: str,
+    now: int,
+    *,
+    texts: bool = False,
+) -> dict[int, Account]:
+    """The account of each article that stands in a feed, by row, after the register has it.
+
+    `standing` maps rows to headings, the keys of articles in several files, and articles; `recipe`
+    stands for all that decides how an article is read: when that is another, what it reads
+    differently is no change of the article.  With `texts`, what was edited is noted.
+    """
+    found: dict[int, Account] = {}
+    named = marks({row: (heading, key) for row, (heading, key, _) in standing.items()}, register)
+    for row, (heading, shared, article) in standing.items():
+        key, mark = shared or identity.key(heading), named[row]
+        before = register.account(mark)
+        says = f"{revision.fingerprint(heading, article)} {recipe}"
+        after = after_reading(before, mark, key, heading, says, now)
+        if after != before:
+            register.keep(after)
+        if texts:
+            _note(before, after, heading, article, register)
+        found[row] = after
+    return found
+
+
+def _note(
+    before: Account | None, after: Account, heading: Heading, article: Article, register: Register
+) -> None:
+    """Keep an article's words, and what was edited in them."""
+    if before is not None and before.fingerprint == after.fingerprint:
+        if register.text(after.mark) is None:
+            register.keep_text(after.mark, revision.words(heading.title, article.content))
+        return
+    text = revision.words(heading.title, article.content)
+    old = register.text(after.mark)
+    if before is not None and after.version > before.version and old is not None:
+        body = revision.difference(old, text) if old != text else ""
+        register.change(
+            Change(
+                after.changed, after.mark, "edited", heading.path, heading.title, heading.link,
+                heading.published, body or f"<p>{_MOVED}</p>",
+            )
+        )  # fmt: skip
+    register.keep_text(after.mark, text)
+
+
+_MOVED = "The address or the lead picture changed; the words are the same."
+
+
+def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register) -> dict[int, str]:
+    """The mark of each article, by row; no two have the same.
+
+    `standing` maps rows to headings and the keys of articles that several files hold.
+    """
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for row, (heading, shared) in sorted(standing.items(), key=lambda one: one[1][0].path):
+        mark = marked(heading, shared, register)
+        if mark in taken:
+            mark = identity.mark(identity.salted(shared or identity.key(heading), heading))
+        taken.add(mark)
+        found[row] = mark
+    return found
+
+
+def marked(heading: Heading, shared: str | None, register: Register) -> str:
+    """The mark of the article with this heading; `shared` is its key if several files hold it.
+
+    When the key's own belongs to an article that is clearly another, it is the one the article had
+    when it was seen in this file before, or one of its own.
+    """
+    key = shared or identity.key(heading)
+    mark = register.mark_of(key)
+    account = register.account(mark)
+    if shared is not None and "#" not in shared:
+        return mark
+    if account is None:
+        like = register.like(heading) if "#" in key else ()
+        return next((a.mark for a in like if alike(a.heading, heading)), mark)
+    if not identity.apart(account.heading, heading):
+        return mark
+    for other in register.like(heading):
+        if alike(other.heading, heading):
+            return other.mark
+    return identity.mark(identity.salted(key, heading))
+
+
+def after_reading(
+    before: Account | None, mark: str, key: str, heading: Heading, says: str, now: int
+) -> Account:
+    """The account of an article that was read again, and `says` so much, from that of `before`."""
+    stated = heading.updated
+    after = Account(mark, key, heading.path, heading.title, heading.published)
+    if before is None or not before.began:
+        arrived = before.arrived if before else 0
+        return after._replace(arrived=arrived, began=stated, changed=stated, fingerprint=says)
+    after = before._replace(
+        key=key, path=heading.path, title=heading.title, published=heading.published,
+        fingerprint=says,
+    )  # fmt: skip
+    (said, recipe), (now_says, now_recipe) = before.fingerprint.split(), says.split()
+    if said == now_says or recipe != now_recipe:
+        return after
+    changed = stated if before.changed < stated <= now else max(now, before.changed + 1)
+    return after._replace(changed=changed, version=before.version + 1)

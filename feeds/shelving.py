@@ -1,0 +1,229 @@
+"""Which of a feed's articles stand in it, and which in its archive documents (RFC 5005 §4).
+
+Every article stands in exactly one of them.  What leaves the window of the feed waits in it until
+there is enough for an archive document, which is then closed.  An archived article that is edited
+comes back to the feed, and is archived anew later.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import identity, recognition, selection
+from feeds.shelf import OPEN, Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from feeds.catalogue import Catalogue
+    from feeds.model import Channel, Heading
+    from feeds.register import Register
+    from feeds.shelf import Shelf
+
+    Window = list[tuple[int, Heading]]
+
+WAITING = 50  # articles that have left the window before an archive document is closed
+SIZE = 100  # articles in one at most
+
+
+class Found(NamedTuple):
+    """Where an article lies now."""
+
+    row: int
+    heading: Heading
+    shared: str | None  # its key, if several files hold it
+
+
+def arrange(
+    channel: Channel,
+    window: Window,
+    late: Window,
+    catalogue: Catalogue,
+    register: Register,
+    shelf: Shelf,
+    now: int,
+    affected: Iterable[Heading] | None,
+) -> Window:
+    """What stands in the feed itself; what is archived is noted on the shelf.
+
+    `window` holds the newest articles, `late` those that arrived or changed lately, `affected`
+    old and new forms of the seeds that changed; without it, all articles are looked at, which
+    takes as long as there are many.
+    """
+    before = shelf.places() if affected is None else {}
+    place = before.get if affected is None else shelf.place
+    if affected is None:
+        there = everything(channel, catalogue, register, now)
+        _shed(shelf, (mark for mark in before if mark not in there), place)
+    else:
+        there = _touched(channel, catalogue, register, shelf, now, affected)
+        opened = shelf.members(OPEN)
+        present = locate(opened, channel, catalogue, register, now)
+        shelf.drop(mark for mark in opened if mark not in present)
+        there |= present
+    recent = _named((*window, *late), catalogue, register)
+    there |= recent
+    lately = _named(late, catalogue, register).keys()
+    standing: dict[str, Found] = {}
+    for mark, found in there.items():
+        number = place(mark)
+        if number and mark in lately:
+            shelf.spoil(number)
+        if not number or mark in lately:
+            standing[mark] = found
+    shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
+    surplus = [(mark, found.heading) for mark, found in standing.items() if mark not in recent]
+    if len(surplus) >= WAITING:
+        for mark in _close(shelf, surplus, now, many=affected is None):
+            del standing[mark]
+    else:
+        _link(shelf, now)
+    return [(found.row, found.heading) for found in standing.values()]
+
+
+def everything(
+    channel: Channel, catalogue: Catalogue, register: Register, now: int
+) -> dict[str, Found]:
+    """Every article of the channel, by mark."""
+    takes = selection.test(channel.rule)
+    newest = catalogue.newest(now, channel.order, channel.source, 1 << 30)
+    return _named([one for one in newest if takes(one[1])], catalogue, register)
+
+
+def locate(
+    marks: Collection[str],
+    channel: Channel,
+    catalogue: Catalogue,
+    register: Register,
+    now: int,
+) -> dict[str, Found]:
+    """Where the articles with these marks lie, those that are there and that the channel takes."""
+    accounts = [account for mark in marks if (account := register.account(mark))]
+    if len(accounts) < len(marks):  # an interrupted build had not come to them
+        found = everything(channel, catalogue, register, now)
+        return {mark: found[mark] for mark in marks if mark in found}
+    idents = {identity.short(key) for account in accounts for key in register.keys_of(account)}
+    takes = _taking(channel, now)
+    there = [(row, heading) for row, heading, _ in catalogue.find(idents) if takes(heading)]
+    wanted = set(marks)
+    named = _named(there, catalogue, register)
+    return {mark: found for mark, found in named.items() if mark in wanted}
+
+
+def _taking(channel: Channel, now: int) -> Callable[[Heading], bool]:
+    takes = selection.test(channel.rule)
+    return lambda heading: (
+        heading.published <= now
+        and channel.source in {None, heading.source}
+        and bool(takes(heading))
+    )
+
+
+def _named(
+    window: Iterable[tuple[int, Heading]], catalogue: Catalogue, register: Register
+) -> dict[str, Found]:
+    rows = dict(window)
+    keys = catalogue.keys(rows)
+    standing = {row: (heading, keys.get(row)) for row, heading in rows.items()}
+    marks = recognition.marks(standing, register)
+    return {marks[row]: Found(row, *standing[row]) for row in rows}
+
+
+def _touched(
+    channel: Channel,
+    catalogue: Catalogue,
+    register: Register,
+    shelf: Shelf,
+    now: int,
+    affected: Iterable[Heading],
+) -> dict[str, Found]:
+    """The articles whose seeds changed and that have no place yet, after the others' is spoiled."""
+    headings = (*affected, *catalogue.left())
+    if not headings:
+        return {}
+    marks = {register.mark_of(identity.key(heading)) for heading in headings}
+    idents = {identity.short(identity.key(heading)) for heading in headings}
+    for account in map(register.account, sorted(marks)):
+        idents.update(map(identity.short, register.keys_of(account)) if account else ())
+    takes = _taking(channel, now)
+    found = catalogue.find(idents)
+    there = _named(((r, clipped(h, now)) for r, h, _ in found if takes(h)), catalogue, register)
+    placed = [mark for mark in sorted(marks | there.keys()) if shelf.place(mark)]
+    _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
+    for mark in placed:
+        shelf.spoil(shelf.place(mark) or OPEN)
+    return {mark: one for mark, one in there.items() if shelf.place(mark) is None}
+
+
+def clipped(heading: Heading, now: int) -> Heading:
+    """The heading without an update of the future."""
+    return heading if heading.updated <= now else heading._replace(updated=heading.published)
+
+
+def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:
+    """Take articles that are gone out of the documents they stand in."""
+    gone = list(marks)
+    for number in {place(mark) for mark in gone} - {None, OPEN}:
+        shelf.spoil(number or OPEN)
+    shelf.drop(gone)
+
+
+# --- closing ------------------------------------------------------------------------------------
+
+
+def _close(
+    shelf: Shelf, surplus: Sequence[tuple[str, Heading]], now: int, *, many: bool
+) -> list[str]:
+    """Close archive documents of these articles; the marks of those that stand in one now."""
+    surplus = sorted(surplus, key=lambda one: (one[1].published, one[0]))
+    known = shelf.archives()
+    names = {archive.name for archive in known}
+    number = known[-1].number if known else 0
+    chunks = _chunks(surplus, many=many)
+    for turn, chunk in enumerate(chunks, 1):
+        number += 1
+        name = base = f"{datetime.fromtimestamp(chunk[-1][1].published, UTC):%Y-%m}"
+        count = 1
+        while name in names:
+            count += 1
+            name = f"{base}-{count}"
+        names.add(name)
+        shelf.put(Archive(number, name, turn < len(chunks), now, ""))
+        shelf.move((mark for mark, _ in chunk), number)
+    return [mark for chunk in chunks for mark, _ in chunk]
+
+
+def _chunks(
+    surplus: Sequence[tuple[str, Heading]], *, many: bool
+) -> list[Sequence[tuple[str, Heading]]]:
+    """The articles by months, as far as these are neither too small nor too large."""
+    if not many:
+        return [surplus[n : n + SIZE] for n in range(0, len(surplus), SIZE)]
+    chunks: list[Sequence[tuple[str, Heading]]] = []
+    start = 0
+    for end in range(1, len(surplus) + 1):
+        size = end - start
+        last = end == len(surplus)
+        turns = not last and _month(surplus[end - 1][1]) != _month(surplus[end][1])
+        if last or size == SIZE or (turns and size >= WAITING):
+            chunks.append(surplus[start:end])
+            start = end
+    return chunks
+
+
+def _month(heading: Heading) -> tuple[int, int]:
+    moment = datetime.fromtimestamp(heading.published, UTC)
+    return moment.year, moment.month
+
+
+def _link(shelf: Shelf, now: int) -> None:
+    """Let the one before the last name the last as the next, once that is not new any more.
+
+    Not when the last is closed, so that no added article touches three documents.
+    """
+    archives = shelf.archives()
+    for one, following in pairwise(archives):
+        if not one.following and following.closed < now:
+            shelf.put(one._replace(following=True, made=""))

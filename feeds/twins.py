@@ -1,0 +1,208 @@
+"""Which files hold one and the same article, and which only share an address.
+
+Files are of one article when their keys are equal, or when they have the same id in their names,
+the same source and the same instant of publication.  Equal keys alone prove nothing where
+everything else differs: many pages have an address that is only the site's front door.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from feeds import identity
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from feeds.model import Heading
+
+    # How much of their text two seeds share, from 0 to 1.
+    Likeness = Callable[[Heading, Heading], float]
+
+_SAME = 0.5  # two texts with so much in common are versions of one
+
+
+class Decisions(NamedTuple):
+    """What a person decided of files, against which no rule counts."""
+
+    joined: Mapping[int, str] = MappingProxyType(
+        {}
+    )  # short form of a key -> what all files of that article share
+    parted: frozenset[str] = frozenset()  # paths of files that are articles of their own
+
+
+class Family(NamedTuple):
+    """The files of one article."""
+
+    key: str  # what its id is derived from
+    winner: int  # the row that is published: the newest text
+    members: tuple[int, ...]
+
+
+class _Member(NamedTuple):
+    row: int
+    heading: Heading
+
+    @property
+    def age(self) -> tuple[int, int, str]:
+        return self.heading.updated, self.heading.published, self.heading.path
+
+
+def settle(
+    db: sqlite3.Connection,
+    heading: Callable[[int], Heading],
+    likeness: Likeness,
+    decisions: Decisions,
+    affected: list[Heading] | None,
+) -> None:
+    """Decide anew which of several files of one article is published, and under which key.
+
+    The newest text is published, under the key of the oldest, so that no later twin changes an id.
+    With `affected`, only if one of these headings has a twin or had one; headings whose place in
+    the feeds changes are added to it.
+    """
+    before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
+    decided = bool(decisions.joined or decisions.parted)
+    if affected is not None and not before and not decided and not _any(db, affected):
+        return
+    db.execute("DELETE FROM twins")
+    for family in _families(db, heading, likeness, decisions):
+        db.executemany(
+            "INSERT INTO twins VALUES (?, ?, ?)",
+            ((row, family.winner, family.key) for row in family.members),
+        )
+    after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
+    if affected is not None:
+        moved = (row for row in before.keys() | after.keys() if before.get(row) != after.get(row))
+        there = (row for row in moved if _there(db, row))
+        affected.extend(heading(row) for row in there)
+
+
+def families(db: sqlite3.Connection) -> Iterator[Family]:
+    """What `settle` decided, in no particular order."""
+    found: dict[tuple[int, str], list[int]] = {}
+    for row, winner, key in db.execute("SELECT row, winner, key FROM twins ORDER BY row"):
+        found.setdefault((winner, key), []).append(row)
+    for (winner, key), rows in found.items():
+        yield Family(key, winner, tuple(rows))
+
+
+def _there(db: sqlite3.Connection, row: int) -> bool:
+    return db.execute("SELECT 1 FROM headings WHERE row = ?", (row,)).fetchone() is not None
+
+
+def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
+    idents = {identity.short(identity.key(h)) for h in headings}
+    twins = {identity.twin(h) for h in headings}
+    found = db.execute(
+        f"""SELECT 1 FROM headings WHERE ident IN ({_marks(idents)})
+            GROUP BY ident HAVING count(*) > 1
+            UNION ALL
+            SELECT 1 FROM headings WHERE twin IN ({_marks(twins)})
+            GROUP BY twin HAVING count(*) > 1""",
+        (*idents, *twins),
+    )
+    return found.fetchone() is not None
+
+
+def _families(
+    db: sqlite3.Connection,
+    heading: Callable[[int], Heading],
+    likeness: Likeness,
+    decisions: Decisions,
+) -> Iterator[Family]:
+    found = db.execute(
+        """SELECT row, ident, twin FROM headings
+           WHERE ident IN (SELECT ident FROM headings GROUP BY ident HAVING count(*) > 1)
+           OR twin IN (SELECT twin FROM headings WHERE twin IS NOT NULL
+                       GROUP BY twin HAVING count(*) > 1)
+           OR ident IN (SELECT value FROM json_each(?))
+           OR row IN (SELECT value FROM json_each(?))""",
+        (json.dumps(list(decisions.joined)), json.dumps(_rows(db, decisions.parted))),
+    ).fetchall()
+    members = {row: _Member(row, heading(row)) for row, *_ in found}
+    alone = [m for m in members.values() if m.heading.path in decisions.parted]
+    for row, own in alone:
+        del members[row]
+        yield Family(f"{identity.key(own)}#{identity.mark(own.path)[:8]}", row, (row,))
+    found = [one for one in found if one[0] in members]
+    sharing: dict[int, list[_Member]] = {}
+    for row, ident, _ in found:
+        sharing.setdefault(ident, []).append(members[row])
+    keys: dict[int, str] = {}
+    joined = _Union()
+    for ident, group in sharing.items():
+        for number, cluster in enumerate(_clusters(group, likeness)):
+            oldest = cluster[0].heading
+            key = identity.key(oldest)
+            for member in cluster:
+                keys[member.row] = identity.salted(key, oldest) if number else key
+                joined.join(member.row, ("ident", ident, number))
+    for row, ident, twin in found:
+        if twin is not None:
+            joined.join(row, ("twin", twin))
+        if ident in decisions.joined:
+            joined.join(row, ("joined", decisions.joined[ident]))
+    groups: dict[object, list[_Member]] = {}
+    for row, member in members.items():
+        groups.setdefault(joined.root(row), []).append(member)
+    for group in groups.values():
+        by_age = sorted(group, key=lambda member: member.age)
+        key = keys[by_age[0].row]
+        if len(group) > 1 or key != identity.key(by_age[0].heading):
+            yield Family(key, by_age[-1].row, tuple(member.row for member in by_age))
+
+
+def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
+    """The rows of the seeds at these paths."""
+    found = []
+    for path in paths:
+        folder, _, name = os.fsencode(path).rpartition(b"/")
+        found += db.execute(
+            """SELECT row FROM headings JOIN folders ON row >> 32 = folders.id
+               WHERE path = ? AND name = ?""",
+            (folder, name),
+        ).fetchall()
+    return [row for (row,) in found]
+
+
+def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member]]:
+    """Files with one key, parted into articles, each from its oldest file on."""
+    clusters: list[list[_Member]] = []
+    for member in sorted(group, key=lambda member: member.age):
+        for cluster in clusters:
+            if any(_same(other.heading, member.heading, likeness) for other in cluster):
+                cluster.append(member)
+                break
+        else:
+            clusters.append([member])
+    return clusters
+
+
+def _same(one: Heading, other: Heading, likeness: Likeness) -> bool:
+    return not identity.apart(one, other) or likeness(one, other) >= _SAME
+
+
+class _Union:
+    """Things that belong together because each is joined to another (union-find)."""
+
+    def __init__(self) -> None:
+        self._parent: dict[object, object] = {}
+
+    def root(self, node: object) -> object:
+        """What stands for all that `node` is joined to."""
+        while (above := self._parent.setdefault(node, node)) != node:
+            self._parent[node] = node = self._parent[above]
+        return node
+
+    def join(self, one: object, other: object) -> None:
+        """Make the two belong together."""
+        self._parent[self.root(one)] = self.root(other)
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,293 @@
+"""Archive documents: every entry exactly once, whatever happens, and hardly a file touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import feedparser
+import pytest
+from conftest import NOW, Site, dated, fresh, seed
+
+from feeds import cycle
+
+DAY = 86_400
+BASE = "https://feeds.example.org/"
+FEED = "[[feed]]\nslug = 'all'\nlimit = 10\narchive = true\n"
+
+
+def article(number: int, **changes: object) -> str:
+    parts: dict[str, object] = {
+        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
+        "body": f"<p>Words of {number}.</p>", **dated(NOW - 900 * DAY + number * DAY),
+    }  # fmt: skip
+    return seed(**(parts | changes))
+
+
+def begun(site: Site, count: int = 300) -> None:
+    site.configure(FEED)
+    for number in range(count):
+        site.write(f"{'st'[number % 2]}/{number}.md", article(number))
+    site.build(NOW)
+
+
+def local(site: Site, url: str) -> Path:
+    assert url.startswith(BASE)
+    return site.root / "out" / url.removeprefix(BASE)
+
+
+def walked(site: Site, name: str = "atom.xml") -> list[list[str]]:
+    """The titles in each document from the feed on, as its links lead; every format has its own."""
+    url, found, back = f"{BASE}all/{name}", [], []
+    while url:
+        assert url not in back, "a circle"
+        back.append(url)
+        body = local(site, url).read_bytes()
+        if name.endswith(".json"):
+            document = json.loads(body)
+            found.append([item["title"] for item in document["items"]])
+            url = document.get("next_url", "")
+            continue
+        parsed = feedparser.parse(body)
+        assert not parsed.bozo
+        links = {link["rel"]: link["href"] for link in parsed.feed.links}
+        assert links["self"] == url
+        if len(back) > 1:
+            assert links["current"] == back[0]
+            assert b"http://purl.org/syndication/history/1.0" in body
+        else:
+            assert "current" not in links
+        following = links.get("next-archive")
+        # the last closed one may not name the one after it before the next change
+        assert following in ({None, back[-2]} if len(back) > 2 else {None}), (url, following)
+        found.append([entry.title for entry in parsed.entries])
+        url = links.get("prev-archive", "")
+    return found
+
+
+def flat(documents: list[list[str]]) -> list[str]:
+    return [title for document in documents for title in document]
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    """The feed's documents that differ, each once whatever its formats."""
+    names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return {os.path.dirname(name) for name in names if name.startswith("all/")}
+
+
+def test_walking_meets_every_entry_once_in_every_format(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    for name in ("atom.xml", "rss.xml", "feed.json"):
+        documents = walked(site, name)
+        assert len(documents[0]) == 10
+        assert all(document for document in documents)
+        titles = flat(documents)
+        assert sorted(titles) == sorted(f"Article {n}" for n in range(300))
+        assert titles == [f"Article {n}" for n in range(299, -1, -1)]
+    assert site.bytes() == fresh(site, tmp_path_factory)
+    assert site.build(NOW).written == ()
+
+
+def test_a_new_article_touches_two_documents_at_most(site: Site) -> None:
+    begun(site)
+    closed = {n: b for n, b in site.bytes().items() if "/archive/" in n}
+    before = site.bytes()
+    now = NOW
+    touched = []
+    for number in range(300, 420):
+        now += 3 * DAY
+        site.write(f"s/{number}.md", article(number, **dated(now - 60)))
+        site.build(now)
+        after = site.bytes()
+        touched.append(len(changed(before, after)))
+        before = after
+    assert max(touched) == 2
+    assert touched.count(1) > 100
+    assert sorted(flat(walked(site))) == sorted(f"Article {n}" for n in range(420))
+    # what was closed at first stays but for the one that was the last and now names the next
+    differing = {os.path.dirname(n) for n, b in closed.items() if before[n] != b}
+    assert len(differing) == 1
+
+
+def test_an_edited_article_comes_back_and_is_archived_anew(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    before = site.bytes()
+    site.write("s/100.md", article(100, title="Edited 100"))
+    site.build(NOW + DAY)
+    after = site.bytes()
+    documents = walked(site)
+    assert "Edited 100" in documents[0]
+    assert sorted(flat(documents)) == sorted(
+        [*(f"Article {n}" for n in range(300) if n != 100), "Edited 100"]
+    )
+    assert len(changed(before, after)) == 2
+    assert after == fresh(site, tmp_path_factory, NOW + DAY)
+    site.build(NOW + 4 * DAY)
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 4 * DAY)
+    assert sorted(flat(walked(site))) == sorted(flat(documents))
+
+
+def test_a_touched_article_touches_nothing(site: Site) -> None:
+    begun(site)
+    before = site.published()
+    site.write("s/100.md", article(100, epoch=NOW * 1000))
+    site.build(NOW + DAY)
+    assert site.published() == before
+
+
+def test_a_removed_article_leaves_its_archive(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    before = site.bytes()
+    (site.root / "seeds/s/100.md").unlink()
+    site.build(NOW + DAY)
+    assert "Article 100" not in flat(walked(site))
+    assert len(flat(walked(site))) == 299
+    assert len(changed(before, site.bytes())) == 1
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+
+
+def test_a_renamed_and_readdressed_article_stays_where_it_is(site: Site) -> None:
+    begun(site)
+    ids = {
+        item["id"]
+        for name in site.bytes()
+        if name.endswith(".json")
+        for item in json.loads(site.bytes()[name])["items"]
+    }
+    (site.root / "seeds/s/100.md").unlink()
+    site.write("s/hundred.md", article(100, link="https://moved.example.com/100"))
+    site.build(NOW + DAY)
+    after = {
+        item["id"]
+        for name in site.bytes()
+        if name.endswith(".json")
+        for item in json.loads(site.bytes()[name])["items"]
+    }
+    assert after == ids
+    assert len(flat(walked(site))) == 300
+
+
+def test_back_dated_arrivals_are_met_once(site: Site) -> None:
+    begun(site)
+    for number in range(1000, 1080):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - 5000 * DAY + number)))
+    site.build(NOW + DAY)
+    assert len(walked(site)[0]) == 90
+    site.build(NOW + 4 * DAY)
+    documents = walked(site)
+    assert len(documents[0]) == 10
+    assert len(flat(documents)) == len(set(flat(documents))) == 380
+
+
+def test_a_lost_output_folder_comes_back_whole(site: Site) -> None:
+    begun(site)
+    before = site.bytes()
+    shutil.rmtree(site.root / "out/all/archive")
+    site.build(NOW)
+    assert site.bytes() == before
+    one = next(iter(sorted((site.root / "out/all/archive").iterdir()))) / "atom.xml"
+    one.write_text("vandalised")
+    report = site.build(NOW)
+    assert report.written == (str(one.relative_to(site.root / "out")),)
+    assert site.bytes() == before
+
+
+def test_a_lost_ledger_and_a_lost_catalogue(site: Site) -> None:
+    begun(site)
+    titles = sorted(flat(walked(site)))
+    shutil.rmtree(site.root / ".feeds")
+    site.build(NOW + DAY)
+    assert sorted(flat(walked(site))) == titles
+
+
+def test_the_rule_of_a_feed_may_change(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    site.configure(FEED + "exclude = { source = 't' }\n")
+    cycle.build(site.load(), NOW + DAY, pictures="none", accept=True)
+    assert sorted(flat(walked(site))) == sorted(f"Article {n}" for n in range(0, 300, 2))
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+    site.configure(FEED)
+    cycle.build(site.load(), NOW + 2 * DAY, pictures="none", accept=True)
+    assert sorted(flat(walked(site))) == sorted(f"Article {n}" for n in range(300))
+    site.configure(FEED.replace("archive = true\n", ""))
+    cycle.build(site.load(), NOW + 3 * DAY, pictures="none", accept=True)
+    assert not (site.root / "out/all/archive").exists()
+
+
+def test_another_title_is_told_everywhere(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    site.configure(FEED + "title = 'Another'\n")
+    site.build(NOW + DAY)
+    assert all(b"Another" in b for n, b in site.bytes().items() if n.endswith("atom.xml"))
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+
+
+def test_a_bad_seed_in_an_archive_harms_only_itself(site: Site) -> None:
+    site.configure(FEED)
+    for number in range(100):
+        site.write(f"s/{number}.md", article(number))
+    bad = article(5).encode() + b"<p>" + b"x" * 9000 + bytes(range(128, 256)) * 40
+    site.write("s/5.md", bad)
+    site.write("s/6.md", article(6, body="<script>x</script>"))
+    report = site.build(NOW)
+    assert [(p.code, p.path) for p in report.held] == [("text-unknown", "s/5.md")]
+    assert [(p.code, p.path) for p in report.repaired] == [("body-empty", "s/6.md")]
+    assert sorted(flat(walked(site))) == sorted(f"Article {n}" for n in range(100) if n != 5)
+    assert site.build(NOW).written == ()
+
+
+def test_pictures_beside_archived_articles_are_published(site: Site) -> None:
+    from test_images import png
+
+    begun(site, 100)
+    site.write("s/p.png", png(300, 200))
+    site.write("s/2.md", article(2, body='<p>x</p><img src="p.png">'))
+    site.build(NOW + DAY)
+    site.build(NOW + 9 * DAY)
+    assert (site.root / "out/media/s/p.png").exists()
+    for number in range(2000, 2070):
+        site.write(f"s/{number}.md", article(number, **dated(NOW + 9 * DAY)))
+    site.build(NOW + 10 * DAY)
+    site.build(NOW + 15 * DAY)
+    assert "Article 2" in flat(walked(site)[1:])
+    assert (site.root / "out/media/s/p.png").exists()
+    assert site.build(NOW + 15 * DAY).deleted == ()
+
+
+def test_a_first_build_that_is_killed_goes_on_where_it_was(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure(FEED)
+    for number in range(2500):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - 3000 * DAY + number * 3600)))
+    code = f"from feeds import config, cycle; cycle.build(config.load('config.toml'), {NOW}, pictures='none')"
+    rng = random.Random(5)
+    done = [0]
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=site.root)
+        try:
+            process.wait(rng.uniform(1.0, 2.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        made = len(list((site.root / "out").glob("all/archive/*/atom.xml")))
+        assert made >= done[-1]
+        done.append(made)
+    site.build(NOW)
+    assert len(set(flat(walked(site)))) == len(flat(walked(site))) == 2500
+    assert site.bytes() == fresh(site, tmp_path_factory)

@@ -1,0 +1,129 @@
+"""The feed of changes: what was edited, word by word in every script, and what is gone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import NOW, Site, dated, fresh, seed
+
+from feeds import revision
+
+DAY = 86_400
+FEEDS = "[[feed]]\nslug = 'all'\nlimit = 2\n[[feed]]\nslug = 'changes'\nshows = 'changes'\nlimit = 2\nrecent = '1d'\n"
+
+CASES = [
+    ("The fee is 200 marks.", "The fee is 300 marks.", "The fee is <del>200</del><ins>300</ins> marks."),
+    ("会议于周三举行", "会议于周五举行", "会议于周<del>三</del><ins>五</ins>举行"),
+    ("会议は水曜日です", "会議は木曜日です", "会<del>议</del><ins>議</ins>は<del>水</del><ins>木</ins>曜日です"),
+    ("ราคาเก่ามาก", "ราคาเก้ามาก", "ราคา<del>เก่า</del><ins>เก้า</ins>มาก"),
+    ("l'été dernier", "l'hiver dernier", "<del>l'été</del><ins>l'hiver</ins> dernier"),
+    ("नमस्ते दुनिया", "नमस्ते भारत", "नमस्ते <del>दुनिया</del><ins>भारत</ins>"),
+    ("a <b> & c", "a <i> & c", "a &lt;<del>b</del><ins>i</ins>&gt; &amp; c"),
+    ("same", "same\nmore", "<ins>more</ins>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "shown"), CASES)
+def test_words_are_told_apart_as_each_script_writes_them(old: str, new: str, shown: str) -> None:
+    assert f"<p>{shown}</p>" in revision.difference(old, new)
+
+
+def test_nothing_is_lost_in_a_difference() -> None:
+    old = "Title\nOne two three.\nFour.\n五六七。"
+    new = "Title\nOne 2 three.\nFour.\nFive.\n五七八。"
+    shown = revision.difference(old, new)
+    after = re.sub(r"<del>.*?</del>|</?(?:ins|p)>", "", shown)
+    before = re.sub(r"<ins>.*?</ins>|</?(?:del|p)>", "", shown)
+    assert [line for line in after.split("\n") if line not in {"…", ""}] == [
+        "One 2 three.",
+        "Five.",
+        "五七八。",
+    ]
+    assert [line for line in before.split("\n") if line not in {"…", ""}] == [
+        "One two three.",
+        "五六七。",
+    ]
+
+
+def test_very_long_texts_are_compared_by_paragraphs() -> None:
+    old, new = " ".join(f"a{n}" for n in range(3000)), " ".join(f"b{n}" for n in range(3000))
+    assert revision.difference(old, new) == f"<p><del>{old}</del><ins>{new}</ins></p>"
+
+
+def test_words_of_an_article() -> None:
+    assert revision.words("T", "<p>a &amp;\nb<br />c</p><ul><li>d</li></ul>") == "T\na & b\nc\nd"
+
+
+def article(number: int, **changes: object) -> str:
+    parts: dict[str, object] = {
+        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
+        "body": f"<p>The words of {number}.</p>", **dated(NOW - 90 * DAY + number),
+    }  # fmt: skip
+    return seed(**(parts | changes))
+
+
+def test_edits_and_removals_stand_in_it(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure(FEEDS)
+    paths = [site.write(f"s/{n}.md", article(n)) for n in range(3)]
+    site.build(NOW)
+    assert site.items("changes") == []
+    site.write("s/2.md", article(2, body="<p>The few words of 2.</p>"))
+    site.write("s/1.md", article(1, epoch=NOW * 1000))  # no edit
+    site.build(NOW + 10)
+    (edit,) = site.items("changes")
+    assert edit["title"] == "Edited: Article 2"
+    assert edit["content_html"] == "<p>…</p>\n<p>The<ins> few</ins> words of 2.</p>"
+    assert edit["date_published"] == edit["date_modified"]
+    paths[2].unlink()
+    site.build(NOW + 20)
+    removal, again = site.items("changes")
+    assert again == edit
+    assert removal["title"] == "Removed: Article 2"
+    assert "<del>The few words of 2.</del>" in removal["content_html"]
+    assert removal["id"] != edit["id"]
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 20)
+
+
+def test_an_edit_of_an_article_that_left_its_feed_is_shown(site: Site) -> None:
+    site.configure(FEEDS)
+    site.write("s/0.md", article(0))
+    site.build(NOW)
+    for number in range(1, 6):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW + 3 * DAY)
+    site.build(NOW + 9 * DAY)
+    assert "Article 0" not in site.titles()
+    site.write("s/0.md", article(0, title="Article nought"))
+    site.build(NOW + 10 * DAY)
+    (edit,) = site.items("changes")
+    assert "Article <del>0</del><ins>nought</ins>" in edit["content_html"]
+
+
+def test_a_rename_is_no_removal(site: Site) -> None:
+    site.configure(FEEDS)
+    path = site.write("s/0.md", article(0))
+    site.build(NOW)
+    path.rename(path.with_name("zero.md"))
+    site.build(NOW + 1)
+    site.write("s/zero.md", article(0, link="https://x.example/zero"))
+    site.build(NOW + 2)
+    assert [item["title"] for item in site.items("changes")] == ["Edited: Article 0"]
+
+
+def test_many_changes_stand_as_long_as_they_are_new(site: Site) -> None:
+    site.configure(FEEDS)
+    for number in range(5):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW - DAY)
+    site.configure(FEEDS.replace("limit = 2", "limit = 9", 1))
+    site.build(NOW - DAY)
+    for number in range(5):
+        site.write(f"s/{number}.md", article(number, body="<p>Edited.</p>"))
+    report = site.build(NOW)
+    assert len(site.items("changes")) == 5
+    assert report.due is not None
+    site.build(NOW + DAY)
+    assert len(site.items("changes")) == 2

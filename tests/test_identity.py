@@ -1,0 +1,547 @@
+"""Ids that outlive every change of name: a reader that follows along sees each article once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from conftest import BASIC, NOW, Site, dated, fresh, seed
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from feeds import cli, cycle, identity, ids
+from feeds.model import FeedsError, PublishError, StateError
+
+HOUR, DAY = 3600, 86_400
+OLD = NOW - 100 * DAY
+PLAIN = "[[feed]]\nslug = 'all'\nlimit = 5\n"
+
+
+def article(number: int, **changes: object) -> str:
+    parts: dict[str, object] = {
+        "title": f"Article {number}",
+        "link": f"https://news.example.com/{number}",
+        "body": f"<p>Words of number {number}, which are its own and no other's.</p>",
+        **dated(OLD + number * HOUR),
+    }
+    return seed(**(parts | changes))
+
+
+def only(site: Site) -> dict[str, object]:
+    (item,) = site.items()
+    return item
+
+
+# --- one article, whatever becomes of it ---------------------------------------------------------
+
+CHANGES: dict[str, tuple[str, dict[str, object]]] = {
+    "renamed": ("s/2_b.md", {}),
+    "moved to another folder": ("t/1_a.md", {}),
+    "title edited": ("s/1_a.md", {"title": "Another title"}),
+    "address edited": ("s/1_a.md", {"link": "https://news.example.com/edited"}),
+    "address and title edited": ("s/1_a.md", {"link": "https://news.example.com/e", "title": "New"}),
+    "domain moved and renamed": ("s/one.md", {"link": "https://moved.example.net/1"}),
+    "domain moved, folder renamed": ("t/1_a.md", {"link": "https://moved.example.net/1"}),
+    "http": ("s/1_a.md", {"link": "http://www.news.example.com/1/?utm_source=x#top"}),
+    "title, address and name, but not the id in it": ("s/1001_z.md", {"title": "N", "link": "https://b.example/"}),
+    "without an address, renamed": ("s/other.md", {"link": ""}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_article_keeps_its_id(site: Site, change: str) -> None:
+    path, parts = CHANGES[change]
+    number = "1001_a" if "1001" in path else "1_a"
+    linkless = {"link": ""} if parts.get("link") == "" else {}
+    first = site.write(f"s/{number}.md", article(1, **linkless))
+    site.build(NOW)
+    before = only(site)
+    first.unlink()
+    site.write(path, article(1, **parts))
+    site.build(NOW + DAY)
+    assert only(site)["id"] == before["id"]
+    (site.root / ".feeds/catalogue.sqlite").unlink()
+    site.build(NOW + 2 * DAY)
+    assert only(site)["id"] == before["id"]
+
+
+def test_an_article_keeps_its_id_through_any_chain_of_changes(site: Site) -> None:
+    path = site.write("s/1_a.md", article(1))
+    site.build(NOW)
+    before = only(site)["id"]
+    for turn in range(6):
+        path.unlink()
+        path = site.write(f"s/x{turn}.md", article(1, link=f"https://h{turn}.example/{turn}"))
+        site.build(NOW + turn * DAY)
+        assert only(site)["id"] == before
+
+
+def test_the_older_twin_may_go(site: Site) -> None:
+    old = site.write("s/4001_old.md", article(1, link="https://x.example/old"))
+    site.build(NOW)
+    before = only(site)["id"]
+    site.write(
+        "s/4001_new.md", article(1, title="New", link="https://x.example/new", epoch=NOW * 1000)
+    )
+    site.build(NOW)
+    assert only(site)["id"] == before
+    old.unlink()
+    site.build(NOW + 1)
+    assert (only(site)["id"], only(site)["title"]) == (before, "New")
+
+
+def test_an_older_twin_that_comes_later_changes_no_id(site: Site) -> None:
+    site.write("s/4001_new.md", article(1, link="https://x.example/new", epoch=(NOW - DAY) * 1000))
+    site.build(NOW)
+    before = only(site)["id"]
+    site.write("s/4001_old.md", article(1, title="Old", link="https://x.example/old"))
+    site.build(NOW)
+    assert only(site)["id"] == before
+
+
+def test_different_articles_never_share_an_id(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    words = [
+        "fog over the harbour and no ferry",
+        "a recipe for lentils with lemon",
+        "the council votes on the lamp",
+    ]
+    for number, text in enumerate(words, 1):
+        site.write(
+            f"s/{number}.md", article(number, link="https://x.example/", body=f"<p>{text}</p>" * 3)
+        )
+        site.build(NOW + number)
+    assert len({item["id"] for item in site.items()}) == 3
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 3)
+    kept = {item["title"]: item["id"] for item in site.items()}
+    # one that is older than all of them does not push them out of their ids
+    site.write(
+        "s/0.md", article(0, link="https://x.example/", body="<p>Quite another thing, long ago</p>")
+    )
+    site.build(NOW + 4)
+    now = {item["title"]: item["id"] for item in site.items()}
+    assert len(set(now.values())) == 4
+    assert {title: now[title] for title in kept} == kept
+
+
+def test_an_address_that_is_used_again_is_another_article(site: Site) -> None:
+    first = site.write("s/1001_a.md", article(1, link="https://x.example/today"))
+    site.build(NOW)
+    before = only(site)["id"]
+    first.unlink()
+    site.write("s/1002_b.md", article(2, link="https://x.example/today"))
+    site.build(NOW + DAY)
+    assert only(site)["id"] != before
+
+
+def test_one_text_under_one_address_with_everything_else_edited_is_one_article(site: Site) -> None:
+    body = "".join(
+        f"<p>Sentence {n} of a long report that is updated all day.</p>" for n in range(20)
+    )
+    site.write("s/a.md", article(1, link="https://x.example/live", body=body))
+    site.write(
+        "s/b.md", article(2, link="https://x.example/live", body=body + "<p>And one more.</p>")
+    )
+    site.build(NOW)
+    assert only(site)["title"] == "Article 2"
+
+
+# --- the site's own domain -----------------------------------------------------------------------
+
+
+def test_the_site_may_move(site: Site) -> None:
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    before = only(site)["id"]
+    site.configure("", BASIC.replace("feeds.example.org", "moved.example.org"))
+    site.build(NOW)
+    assert only(site)["id"] == before
+    assert site.json()["feed_url"].startswith("https://moved.example.org/")
+
+
+def test_another_authority_over_a_thousand_entries_is_refused(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.configure("[[feed]]\nslug = 'all'\nlimit = 1000\nmax_size = '9 MB'\n")
+    for number in range(1000):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    before = site.published()
+    config = site.root / "config.toml"
+    config.write_text(config.read_text().replace("[site]", '[site]\nauthority = "new.example.org"'))
+    arguments = ["-c", str(config)]
+    assert cli.main([*arguments, "plan"]) == 3
+    assert "all: 0 new, 0 updated, 0 lost, 1000 shown again" in capsys.readouterr().out
+    assert cli.main([*arguments, "generate", "--offline"]) == 3
+    said = capsys.readouterr().err
+    assert "of 1000 entries, 1000 would be shown again" in said
+    assert "--accept" in said
+    assert "new.example.org" in said
+    assert site.published() == before
+    assert cli.main([*arguments, "generate", "--offline", "--accept"]) == 0
+    assert site.items()[0]["id"].startswith("tag:new.example.org,2020:")
+    assert cli.main([*arguments, "generate", "--offline"]) == 0
+
+
+def test_without_a_ledger_the_output_folder_is_what_subscribers_know(site: Site) -> None:
+    for number in range(30):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    shutil.rmtree(site.root / ".feeds")
+    site.configure("", BASIC.replace('since = "2020"', 'since = "2021"'))
+    with pytest.raises(PublishError, match="of 30 entries, 30 would be shown again"):
+        site.build(NOW)
+
+
+def test_sources_that_vanish_are_refused(site: Site) -> None:
+    site.configure('[[feed]]\nslug = "{source}"\neach = "source"\n')
+    for number in range(30):
+        site.write(f"{'ab'[number % 2]}/{number}.md", article(number))
+    site.build(NOW)
+    shutil.rmtree(site.root / "seeds/a")
+    with pytest.raises(PublishError, match="15 would vanish"):
+        site.build(NOW)
+    assert cycle.build(site.load(), NOW, pictures="none", accept=True).deleted
+    assert site.build(NOW).deleted == ()
+
+
+# --- what really changed -------------------------------------------------------------------------
+
+NOISE: dict[str, dict[str, object]] = {
+    "captured again": {"epoch": NOW * 1000},
+    "markup": {"body": "<div><p>Words of number <b>1</b>,  which are\nits own and no other's.</p><hr></div>"},
+    "boilerplate": {"body": "<p>Words of number 1, which are its own and no other's.</p><div>获取更多RSS：x</div>"},
+    "address": {"link": "http://www.news.example.com/1?utm_source=rss"},
+    "domain": {"link": "https://news.example.net/1"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_noise_is_no_update(site: Site, noise: str) -> None:
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    before = only(site)
+    site.write("s/1.md", article(1, **NOISE[noise]))
+    site.build(NOW + DAY)
+    assert only(site)["date_modified"] == before["date_modified"]
+
+
+def test_another_proxy_of_the_lead_picture_is_no_update(site: Site) -> None:
+    body = '<p>x</p><img src="https://{}p.example/a.jpg">'
+    site.write("s/1.md", article(1, body=body.format("images.weserv.nl?url=")))
+    site.build(NOW)
+    before = only(site)["date_modified"]
+    site.write("s/1.md", article(1, body=body.format("i0.wp.com/")))
+    site.build(NOW + DAY)
+    assert only(site)["date_modified"] == before
+
+
+EDITS: dict[str, dict[str, object]] = {
+    "title": {"title": "Article one"},
+    "text": {"body": "<p>Words of number 1, which are its own.</p>"},
+    "address": {"link": "https://news.example.com/one"},
+    "picture": {"body": '<img src="https://p.example/b.jpg"><p>Words of number 1, which are its own and no other\'s.</p>'},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_is_an_update(site: Site, edit: str) -> None:
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    site.write("s/1.md", article(1, **EDITS[edit]))
+    site.build(NOW + DAY)
+    assert only(site)["date_modified"] == "2026-11-23T12:00:00+00:00"
+    site.write("s/1.md", article(1, **EDITS[edit], epoch=(NOW + 2 * DAY) * 1000))
+    site.build(NOW + 3 * DAY)
+    assert only(site)["date_modified"] == "2026-11-23T12:00:00+00:00"
+
+
+def test_the_instant_of_a_real_change_is_the_one_the_seed_states(site: Site) -> None:
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    site.write("s/1.md", article(1, title="Edited", epoch=(NOW + HOUR) * 1000))
+    site.build(NOW + DAY)
+    assert only(site)["date_modified"] == "2026-11-22T13:00:00+00:00"
+
+
+def test_what_another_configuration_reads_otherwise_is_no_edit(site: Site) -> None:
+    site.write("s/1.md", article(1, body="<p>Words.</p><p>Advert: buy</p>"))
+    site.build(NOW)
+    before = only(site)["date_modified"]
+    site.configure('[content]\nboilerplate = ["Advert"]\n')
+    site.build(NOW + DAY)
+    assert "Advert" not in only(site)["content_html"]
+    assert only(site)["date_modified"] == before
+
+
+@pytest.mark.parametrize("policy", ["silent", "updated", "new"])
+def test_each_feed_says_what_an_edit_is(site: Site, policy: str) -> None:
+    site.configure(f"[[feed]]\nslug = 'all'\nedits = '{policy}'\n")
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    before = only(site)
+    site.write("s/1.md", article(1, title="Edited"))
+    site.build(NOW + DAY)
+    after = only(site)
+    assert after["title"] == "Edited"
+    assert (after["id"] == before["id"]) == (policy != "new")
+    assert (after["date_modified"] == before["date_modified"]) == (policy == "silent")
+    if policy == "new":
+        assert after["id"] == f"{before['id']};v=2"
+
+
+# --- feeds ids -----------------------------------------------------------------------------------
+
+
+def exported(site: Site) -> str:
+    with ids.opened(site.load(), 0) as register:
+        return "".join(f"{line}\n" for line in ids.export(register))
+
+
+def imported(site: Site, text: str) -> None:
+    with ids.opened(site.load(), 0, make=True) as register:
+        ids.take(register, text, "ids.txt")
+
+
+def test_an_export_makes_a_lost_ledger_good(site: Site) -> None:
+    path = site.write("s/1.md", article(1))
+    site.write("s/2.md", article(2))
+    site.build(NOW)
+    path.unlink()
+    path = site.write("s/one.md", article(1, link="https://x.example/one"))
+    site.write("s/2.md", article(2, title="Edited"))
+    site.build(NOW + DAY)
+    before, text = site.items(), exported(site)
+    shutil.rmtree(site.root / ".feeds")
+    imported(site, text)
+    path.unlink()  # and it moves once more before the next build
+    site.write("s/uno.md", article(1, link="https://x.example/uno"))
+    site.build(NOW + 2 * DAY)
+    after = site.items()
+    assert [i["id"] for i in after] == [i["id"] for i in before]
+    assert after[0]["date_modified"] == before[0]["date_modified"]
+    shutil.rmtree(site.root / ".feeds")
+    imported(site, text)
+    assert exported(site) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("nonsense", "ids.txt:1: it is no export"), ('{"format": "feeds ids 9"}', "known is 'feeds ids 1'"),
+     ('{"format": "feeds ids 1", "authority": ""}\n{"artikel": 1}', "ids.txt:2")],
+)  # fmt: skip
+def test_what_is_no_export_is_refused(site: Site, text: str, said: str) -> None:
+    site.build(NOW)
+    with pytest.raises(FeedsError, match=said):
+        imported(site, text)
+
+
+def test_a_person_merges_and_splits(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(site.root)
+    site.write("s/1.md", article(1))
+    site.write("s/2.md", article(2, body="<p>Newer words.</p>"))
+    site.build(NOW)
+    two, one = site.items()
+    assert cli.main(["ids", "merge", "seeds/s/1.md", str(two["id"])]) == 0
+    site.build(NOW)
+    assert (only(site)["id"], only(site)["title"]) == (one["id"], "Article 2")
+    site.write("s/1.md", article(1, epoch=NOW * 1000))
+    site.build(NOW + 1)
+    assert (only(site)["id"], only(site)["title"]) == (one["id"], "Article 1")
+    assert cli.main(["ids", "split", "seeds/s/2.md"]) == 0
+    site.build(NOW + 2)
+    assert len({item["id"] for item in site.items()}) == 2
+    assert one["id"] in {item["id"] for item in site.items()}
+    capsys.readouterr()
+    assert cli.main(["--format", "json", "ids", "show", "https://news.example.com/1"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["id"], told["path"]) == (one["id"], "s/1.md")
+    assert cli.main(["ids", "list"]) == 0
+    assert str(one["id"]) in capsys.readouterr().out
+    assert cli.main(["ids", "show", "nothing"]) == 3
+    assert cli.main(["ids", "export", "ids.txt"]) == 0
+    assert cli.main(["ids", "import", "ids.txt"]) == 0
+    site.build(NOW + 3)
+    assert len({item["id"] for item in site.items()}) == 2
+
+
+def test_ids_before_any_build(site: Site) -> None:
+    with pytest.raises(StateError, match="there is no ledger yet"), ids.opened(site.load(), 0):
+        pass
+
+
+def test_a_damaged_ledger_is_set_aside_and_said_so(site: Site) -> None:
+    site.write("s/1.md", article(1))
+    site.build(NOW)
+    before = site.bytes()
+    (site.root / ".feeds/ledger.sqlite").write_bytes(b"no database at all, but something else" * 99)
+    report = site.build(NOW)
+    assert "the ledger was damaged" in report.notes[0]
+    assert (site.root / f".feeds/ledger-{NOW}.sqlite").exists()
+    assert site.bytes() == before
+
+
+# --- any history ---------------------------------------------------------------------------------
+
+
+class Histories(RuleBasedStateMachine):
+    """Articles live through any series of changes while readers with their own rhythm follow."""
+
+    factory: pytest.TempPathFactory
+
+    @initialize()
+    def begin(self) -> None:
+        self.site = Site(self.factory.mktemp("history"))
+        self.site.configure(PLAIN + "recent = '2d'\n")
+        self.site.root.joinpath("seeds").mkdir()
+        self.now = NOW
+        self.next = 0
+        self.living: dict[
+            int, dict[str, object]
+        ] = {}  # number -> where it lies, and how it is written
+        self.ids: dict[int, str] = {}
+        self.readers = [{"period": hours * HOUR, "last": 0, "seen": {}} for hours in (1, 13, 47)]
+        for _ in range(8):
+            self.arrive(5)
+        self.site.build(self.now)
+        self.announced = {n for n in self.living if f"Mark {n}." in self.text()}
+        self.owed: set[int] = set()
+        self.poll()
+
+    def text(self) -> str:
+        return json.dumps(self.site.items(), ensure_ascii=False)
+
+    def place(self, number: int) -> None:
+        one = self.living[number]
+        parts = {k: v for k, v in one.items() if k != "path"}
+        one["file"] = self.site.write(
+            str(one["path"]), article(number, **{k: v for k, v in parts.items() if k != "file"})
+        )
+
+    def pick(self, draw: int) -> int:
+        return sorted(self.living)[draw % len(self.living)]
+
+    def change(self, draw: int, **changes: object) -> None:
+        number = self.pick(draw)
+        if "path" in changes:
+            self.living[number]["file"].unlink()
+        self.living[number].update(changes)
+        self.place(number)
+
+    @rule(age=st.integers(0, 200))
+    def arrive(self, age: int) -> None:
+        number, self.next = self.next, self.next + 1
+        instant = self.now - age * DAY + number
+        self.living[number] = {
+            "path": f"{'st'[number % 2]}/{5000 + number}_x.md", "body": f"<p>Mark {number}. Its words.</p>", **dated(instant),
+        }  # fmt: skip
+        self.place(number)
+        if hasattr(self, "owed"):
+            self.owed.add(number)
+
+    @rule(draw=st.integers(0, 99), name=st.sampled_from(["y", "z", "长"]))
+    def rename(self, draw: int, name: str) -> None:
+        number = self.pick(draw)
+        folder = str(self.living[number]["path"]).partition("/")[0]
+        self.change(draw, path=f"{folder}/{5000 + number}_{name}.md")
+
+    @rule(draw=st.integers(0, 99))
+    def touch(self, draw: int) -> None:
+        self.change(draw)
+
+    @rule(draw=st.integers(0, 99))
+    def capture_again(self, draw: int) -> None:
+        self.change(draw, epoch=self.now * 1000)
+
+    @rule(draw=st.integers(0, 99), word=st.sampled_from(["Edited", "Once more"]))
+    def edit_title(self, draw: int, word: str) -> None:
+        self.change(draw, title=f"{word} {self.pick(draw)}")
+
+    @rule(draw=st.integers(0, 99), scheme=st.sampled_from(["http://www.", "https://"]))
+    def change_scheme(self, draw: int, scheme: str) -> None:
+        number = self.pick(draw)
+        link = str(self.living[number].get("link", f"https://news.example.com/{number}"))
+        self.change(draw, link=scheme + link.partition("://")[2].removeprefix("www."))
+
+    @rule(draw=st.integers(0, 99), host=st.sampled_from(["a.example", "b.example"]))
+    def move_domain_of_the_source(self, draw: int, host: str) -> None:
+        self.change(draw, link=f"https://{host}/{self.pick(draw)}")
+
+    @rule(old=st.sampled_from("stu"), new=st.sampled_from("stu"))
+    def rename_folder(self, old: str, new: str) -> None:
+        for number, one in list(self.living.items()):
+            if str(one["path"]).startswith(f"{old}/") and old != new:
+                one["file"].unlink()
+                one["path"] = f"{new}/{str(one['path']).partition('/')[2]}"
+                self.place(number)
+
+    @rule(name=st.sampled_from(["feeds.example.org", "moved.example.org"]))
+    def move_the_site(self, name: str) -> None:
+        self.site.configure(PLAIN + "recent = '2d'\n", BASIC.replace("feeds.example.org", name))
+
+    @rule()
+    def restart(self) -> None:
+        (self.site.root / ".feeds/catalogue.sqlite").unlink()
+
+    @rule()
+    def export_and_import(self) -> None:
+        self.site.build(self.now)
+        text = exported(self.site)
+        (self.site.root / ".feeds/ledger.sqlite").unlink()
+        imported(self.site, text)
+
+    @rule(hours=st.integers(1, 30))
+    def time_passes(self, hours: int) -> None:
+        end = self.now + hours * HOUR
+        while self.now < end:
+            self.now = min(end, *(r["last"] + r["period"] for r in self.readers))
+            self.poll()
+
+    def poll(self) -> None:
+        """Build, and let every reader look whose time has come; it knows entries by their ids."""
+        self.site.build(self.now)
+        for reader in self.readers:
+            if self.now - reader["last"] < reader["period"]:
+                continue
+            reader["last"] = self.now
+            for item in self.site.items():
+                number = int(str(item["content_html"]).partition("Mark ")[2].partition(".")[0])
+                assert reader["seen"].setdefault(number, item["id"]) == item["id"], "shown again"
+                assert self.ids.setdefault(number, str(item["id"])) == item["id"], "its id changed"
+
+    @invariant()
+    def nothing_is_missed(self) -> None:
+        self.site.build(self.now)
+        assert len({i["id"] for i in self.site.items()}) == len(self.site.items())
+
+    def teardown(self) -> None:
+        if not hasattr(self, "owed"):
+            return
+        self.site.build(self.now)
+        self.now += 47 * HOUR
+        self.poll()
+        for reader in self.readers:
+            assert self.owed <= set(reader["seen"]), "an article was missed"
+
+
+def test_ids_never_change_and_nothing_is_missed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    Histories.factory = tmp_path_factory
+    run_state_machine_as_test(
+        Histories, settings=settings(max_examples=12, stateful_step_count=12, deadline=None)
+    )
+
+
+def test_the_keys_of_addresses() -> None:
+    assert identity.address("http://www.x.example/a/?utm_source=b") == "x.example/a"
+    assert identity.address("path:s/1001") == "path:s/1001"
