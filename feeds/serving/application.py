@@ -36,7 +36,7 @@ _NAMES = (
 _A_IM = _NAMES.index("a-im")
 _KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
 _LONG = 1024  # characters of headers beyond which an answer is not kept
-_STREAMS = 6  # large files that are sent at once
+_STREAMS = 4  # large files that are sent at once
 _BLOCK = 1 << 16
 # A library that asks for deltas on behalf of programs that may know nothing of them: rss2email
 # takes a 226 for a failure.  A program that names itself is taken at its word.
