@@ -2,8 +2,9 @@
 
 Each server has one core to itself and the load (wrk, 32 connections) another.  Rounds alternate
 between the servers, and the ratio is the median of the rounds' ratios.  The document is an Atom
-feed of about 250 KB.  nginx is set up as Debian does it, without maps and rules, and sends gzip from
-precompressed files: faster than packaging/nginx.conf, which does more.  Both write an access log.
+feed of about 250 KB.  nginx is set up as Debian does it, without maps and rules, and sends gzip
+from precompressed files: faster than packaging/nginx.conf, which does more.  Both write an access
+log.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def written(hit: Hit, form: str) -> str:
     if form == "json":
         told = hit._asdict()
         told["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(hit.time))
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(told)
     line = (
         f"{hit.client} - {_fit(hit.user) or '-'} [{_stamp(hit.time)}]"
         f' "{hit.method} {_fit(hit.path)} {hit.protocol}" {hit.status} {hit.sent}'
