@@ -54,7 +54,11 @@ def parser() -> argparse.ArgumentParser:
     generate = verb("generate", "bring the feeds up to date, once")
     generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+        "--wait",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for another build to end (60)",
     )
 
     check = verb("check", "read every article, write nothing, and list every problem")
@@ -96,6 +100,17 @@ def parser() -> argparse.ArgumentParser:
     completion = verb("completion", "print the completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
     return top
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds from 0 up."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
+    return value
 
 
 def _common(default: object) -> argparse.ArgumentParser:

@@ -71,8 +71,9 @@ class Seeds(NamedTuple):
     """Which files are articles."""
 
     suffixes: tuple[str, ...] = key(
-        (".md", ".markdown", ".html", ".htm", ".txt"), "the endings of article files"
-    )
+        (".md", ".markdown", ".html", ".htm", ".txt"), "the endings of article files",
+        check="suffixes",
+    )  # fmt: skip
     ignore: tuple[str, ...] = key(
         ("README*", "_*"), "names of files and folders to pass over, as globs; dot files always are"
     )
@@ -194,11 +195,16 @@ class FeedTable(NamedTuple):
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
     include: tuple[Rule, ...] | None = key(
-        None, "only articles for which this rule holds, or one of these", reads="rules"
+        None,
+        'only articles for which this holds, or one of a list: { title = ["word"] };'
+        " also path, source, host, title_matches, after, before, any, all, not",
+        reads="rules",
     )
     private: bool = key(False, "only for subscribers with a token, from `feeds serve`")
     exclude: tuple[Rule, ...] | None = key(
-        None, "no article for which this rule holds, or one of these", reads="rules"
+        None,
+        'no article for which this holds, or one of a list: { path = "drafts/**" }',
+        reads="rules",
     )
 
 

@@ -300,6 +300,14 @@ def _email(value: str) -> None:
         raise ValueError(f"{value!r} must be an address, such as me@example.org")
 
 
+def _suffixes(values: tuple[str, ...]) -> None:
+    if not values:
+        raise ValueError("at least one ending, such as .md")
+    for value in values:
+        if not re.fullmatch(r"\.[^./\s]+", value):
+            raise ValueError(f"{value!r} must be a dot and letters, such as .md")
+
+
 def _selectors(values: tuple[str, ...]) -> None:
     from soupsieve import SelectorSyntaxError  # 20 ms: only where any is given
     from soupsieve import compile as selector
@@ -348,6 +356,7 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "since": _since,
     "path": _path,
     "patterns": _patterns,
+    "suffixes": _suffixes,
     "slug": _slug,
     "encoding": _encoding,
     "networks": _networks,

@@ -81,9 +81,11 @@ def check(given: Namespace, console: Console) -> int:
 
 
 def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
+    from feeds.console import many
+
     yield from problems((*checked.held, *checked.repaired), os.path.relpath(settings.paths.seeds))
     yield (
-        f"{checked.seeds} seeds: {len({p.path for p in checked.held})} held back,"
+        f"{many(checked.seeds, 'seed')}: {len({p.path for p in checked.held})} held back,"
         f" {len({p.path for p in checked.repaired})} repaired"
     )
 
