@@ -72,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     serve = verb("serve", "give the feeds out over HTTP")
     serve.add_argument("--host", help="the address to listen on (host in [serve])")
     serve.add_argument("--port", type=int, help="the port (port in [serve])")
+    serve.add_argument(
+        "--watch", action="store_true", help="keep the feeds right too: the same as daemon --serve"
+    )
     serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
     stats = verb("stats", "tell from an access log who reads the feeds, and how")
@@ -88,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     daemon.add_argument(
         "--log", choices=("text", "json"), default="text", help="how events are written (text)"
     )
+    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP too")
 
     verb("status", "tell what the daemon does, and when it does the next")
 

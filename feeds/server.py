@@ -58,6 +58,7 @@ class Server:
                 "--parent", str(os.getpid()),
             ],
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the program that looks after it
         )  # fmt: skip
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:

@@ -112,7 +112,7 @@ def daemon(given: Namespace, console: Console) -> int:
 
     least = "warning" if console.quiet else "debug" if console.verbose else "info"
     journal = Journal(sys.stderr, given.log, lambda: datetime.now(UTC), least)
-    return service.run(given.config, journal, os.environ)
+    return service.run(given.config, journal, os.environ, serve=given.serve)
 
 
 def status(given: Namespace, console: Console) -> int:
@@ -186,6 +186,12 @@ def init(given: Namespace, console: Console) -> int:
 
 def serve(given: Namespace, console: Console) -> int:
     """Give the feeds out over HTTP, until told to stop."""
+    if given.watch:
+        if given.host or given.port:
+            console.error("with --watch, set host and port in [serve]")
+            return USAGE
+        given.log, given.serve = "text", True
+        return daemon(given, console)
     from feeds import config, server
 
     settings = config.load(given.config)

@@ -37,6 +37,7 @@ LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
 _JUMP = 2.0  # seconds between the clocks that are no drift
+_RETRY = 5.0  # seconds until a server that ended is started again
 _TOLD = 20  # articles newly held back that are named one by one
 
 
@@ -44,8 +45,8 @@ class _StoppedError(Exception):
     """Ends the build that is at work when the daemon is to stop."""
 
 
-def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
-    """Keep the feeds right until SIGTERM or SIGINT; the exit code.
+def run(path: str, journal: Journal, environment: Mapping[str, str], *, serve: bool = False) -> int:
+    """Keep the feeds right until SIGTERM or SIGINT, and `serve` them; the exit code.
 
     Raises ConfigError, BusyError when a daemon is at work on the same state already, StateError.
     """
@@ -60,11 +61,14 @@ def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
         " `feeds status` tells what it does"
     )
     with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy):
-        return _Daemon(settings, journal, Notifier(environment, os.getpid())).run()
+        notifier = Notifier(environment, os.getpid())
+        return _Daemon(settings, journal, notifier, serve=serve).run()
 
 
 class _Daemon:
-    def __init__(self, settings: Config, journal: Journal, notifier: Notifier) -> None:
+    def __init__(
+        self, settings: Config, journal: Journal, notifier: Notifier, *, serve: bool
+    ) -> None:
         now = time.monotonic()
         self._config = settings
         self._stamp = _stamp(settings.path)
@@ -82,6 +86,9 @@ class _Daemon:
         self._clock: Any = None
         self._watcher: Any = None
         self._courier: Any = None
+        self._serve = serve
+        self._server: Any = None
+        self._server_due = 0.0  # when it is started again, should it not run
 
     # -- the life of the process
 
@@ -137,6 +144,7 @@ class _Daemon:
         """Take in what was sent, and notice what nobody sends."""
         self._drain()
         self._beat()
+        self._keep_server()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
         offset = time.time() - time.monotonic()
@@ -176,6 +184,7 @@ class _Daemon:
         self._start_clock()
         self._start_watcher()
         self._start_courier()
+        self._start_server()
 
     def _open_door(self) -> None:
         from feeds.daemon.door import Door
@@ -223,7 +232,29 @@ class _Daemon:
             )
             self._courier.start()
 
+    def _start_server(self) -> None:
+        if not self._serve:
+            return
+        from feeds.server import Server
+
+        self._server = Server(self._config)
+        try:
+            self._server.start()
+            self._journal.tell("server.started", address=self._server.address)
+        except FeedsError as error:
+            self._journal.tell("server.failed", "error", reason=str(error), retry=_RETRY)
+        self._server_due = time.monotonic() + _RETRY
+
+    def _keep_server(self) -> None:
+        if self._server is None or self._server.alive() or self._stopping:
+            return
+        if time.monotonic() >= self._server_due:
+            self._journal.tell("server.missing", "warning", address=self._server.address)
+            self._start_server()
+
     def _close(self) -> None:
+        if self._server is not None:
+            self._server.stop()
         for part in (self._watcher, self._clock, self._courier):
             if part is not None:
                 part.stop()
@@ -293,6 +324,9 @@ class _Daemon:
             self._courier.stop()
             self._courier = None
         self._start_courier()
+        if self._server is not None:
+            self._server.stop()
+            self._start_server()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
