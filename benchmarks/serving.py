@@ -130,7 +130,7 @@ def memory(process: int) -> float:
     return total + int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) / 1024
 
 
-def run(rounds: int = 3, seconds: int = 1) -> bool:
+def run(rounds: int = 5, seconds: int = 2) -> bool:
     """Measure and print; whether the goals are met."""
     for program in ("nginx", "wrk", "taskset"):
         if shutil.which(program) is None:
