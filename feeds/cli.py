@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="the address to listen on (host in [serve])")
     serve.add_argument("--port", type=int, help="the port (port in [serve])")
     serve.add_argument(
-        "--watch", action="store_true", help="keep the feeds right too: the same as daemon --serve"
+        "--watch", action="store_true", help="keep the feeds right as well: a daemon"
     )
     serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
@@ -91,7 +91,8 @@ def parser() -> argparse.ArgumentParser:
     daemon.add_argument(
         "--log", choices=("text", "json"), default="text", help="how events are written (text)"
     )
-    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP too")
+
+    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP as well")
 
     verb("status", "tell what the daemon does, and when it does the next")
 

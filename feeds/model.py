@@ -217,6 +217,7 @@ class Hint(NamedTuple):
 
     folders: frozenset[bytes]  # paths below the seed folder of those in which something happened
     settled: int  # ns since the epoch: a file written later is still being written, and waits
+    ahead: int  # ns: but not one written later than this, whose time was set by who knows whom
 
 
 class Problem(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
@@ -15,7 +17,7 @@ _HUBS = 20.0  # seconds after which no further hub is told
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from feeds.config import Config
     from feeds.console import Console
@@ -107,12 +109,22 @@ def show(given: Namespace, console: Console) -> int:
 
 def daemon(given: Namespace, console: Console) -> int:
     """Keep the feeds right, until it is told to stop."""
+    return _keep(given, console, given.log, partial(_at, None, None) if given.serve else None)
+
+
+def _keep(
+    given: Namespace, console: Console, log: str, served: Callable[[Config], Config] | None
+) -> int:
     from feeds.daemon import service
     from feeds.daemon.journal import Journal
 
     least = "warning" if console.quiet else "debug" if console.verbose else "info"
-    journal = Journal(sys.stderr, given.log, lambda: datetime.now(UTC), least)
-    return service.run(given.config, journal, os.environ, serve=given.serve)
+    # Not sys.stderr: what its buffer can't get rid of at the end would be our exit code.
+    stream = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True
+    )
+    journal = Journal(stream, log, lambda: datetime.now(UTC), least)
+    return service.run(given.config, journal, os.environ, served)
 
 
 def status(given: Namespace, console: Console) -> int:
@@ -186,23 +198,26 @@ def init(given: Namespace, console: Console) -> int:
 
 def serve(given: Namespace, console: Console) -> int:
     """Give the feeds out over HTTP, until told to stop."""
-    if given.watch:
-        if given.host or given.port:
-            console.error("with --watch, set host and port in [serve]")
-            return USAGE
-        given.log, given.serve = "text", True
-        return daemon(given, console)
     from feeds import config, server
 
-    settings = config.load(given.config)
+    adjusted = partial(_at, given.host, given.port)
+    if given.watch:
+        return _keep(given, console, "text", adjusted)
+    settings = adjusted(config.load(given.config))
     served = settings.serve
-    served = served._replace(host=given.host or served.host, port=given.port or served.port)
     console.note(
         f"serving {os.path.relpath(settings.paths.out)} at"
         f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
     )
-    server.serve(settings._replace(serve=served), given.parent)
+    server.serve(settings, given.parent)
     return WELL
+
+
+def _at(host: str | None, port: int | None, settings: Config) -> Config:
+    """The settings with the address that the command line names."""
+    served = settings.serve
+    served = served._replace(host=host or served.host, port=port or served.port)
+    return settings._replace(serve=served)
 
 
 def stats(given: Namespace, console: Console) -> int:

@@ -7,8 +7,8 @@
 set -eu
 
 axe=${1:?the folder for axe-core, in the virtual environment}
-commands="nginx caddy newsboat r2e sfeed_update liferea xvfb-run xauth dbus-run-session gdbus curl chromium"
-packages="nginx caddy newsboat rss2email sfeed liferea xvfb xauth dbus libglib2.0-bin curl chromium"
+commands="systemd-analyze faketime nginx caddy newsboat r2e sfeed_update liferea xvfb-run xauth dbus-run-session gdbus curl chromium"
+packages="systemd faketime nginx caddy newsboat rss2email sfeed liferea xvfb xauth dbus libglib2.0-bin curl chromium"
 
 missing=
 PATH=$PATH:/usr/sbin

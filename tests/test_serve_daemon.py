@@ -48,7 +48,7 @@ def test_a_server_that_was_killed_comes_back(site: Site, port: int, daemon: Daem
     eventually(lambda: answering(port))
     (parent,) = workers(daemon.process.pid)
     os.kill(parent, signal.SIGKILL)
-    daemon.wait_for("server.missing")
+    daemon.wait_for("server.started", 2)
     eventually(lambda: answering(port))
 
 
