@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import editing, formats, images, publisher, recognition, revision, seeds, workers
+from feeds import (
+    editing,
+    formats,
+    images,
+    measuring,
+    publisher,
+    recognition,
+    revision,
+    seeds,
+    workers,
+)
 from feeds.formats import proof
 from feeds.model import VERSION, Measure, PictureError, PublishError, SeedError, digest
 from feeds.shelving import clipped, locate
@@ -225,7 +235,7 @@ class _Worker:
             if picture.file and picture.url not in self._measures:
                 try:
                     stamp = seeds.picture(self._config.paths.seeds, picture.file, rules)
-                    head = editing.picture_head(picture.file, self._config)
+                    head = measuring.picture_head(picture.file, self._config)
                     found = images.read(head, stamp[2] if stamp else 0)
                 except (PictureError, SeedError):
                     found = Measure(gone=True)

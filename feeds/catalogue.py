@@ -14,7 +14,6 @@ import json
 import marshal
 import os
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, StateError
@@ -479,43 +478,6 @@ class Catalogue:
             "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
             (url, os.fsencode(file), measure, *asked[1:]),
         )
-
-
-def noted(path: str, name: str) -> str:
-    """What the catalogue at `path` keeps under `name`; only read, so it never has to wait."""
-    with _looked_into(path) as db:
-        if db is None:
-            return ""
-        found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return found[0] if found else ""
-
-
-def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
-    """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
-    with _looked_into(path) as db:
-        if db is None:
-            return {}
-        found = (
-            db.execute("SELECT url, measure FROM pictures WHERE url = ?", (url,)).fetchone()
-            for url in urls
-        )
-        return {row[0]: Measure(*json.loads(row[1])) for row in found if row}
-
-
-@contextmanager
-def _looked_into(path: str) -> Iterator[sqlite3.Connection | None]:
-    from urllib.parse import quote
-
-    if not os.path.exists(path):
-        yield None
-        return
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)
-    try:
-        yield db
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: {error}") from None
-    finally:
-        db.close()
 
 
 def _marks(values: Collection[object]) -> str:

@@ -17,6 +17,7 @@ from feeds import (
     fitting,
     forecast,
     formats,
+    measuring,
     publisher,
     recognition,
     selection,
@@ -116,7 +117,7 @@ def prepare(
     outlooks: list[Outlook] = []
     for paths in edition.media.values():
         for path in paths:
-            bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
+            bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
     stale = {
         f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
     }
@@ -175,9 +176,9 @@ def publish(
             others |= built.published.keys()
             archived += built.written
             for path in built.media:
-                name = editing.media_name(path)
+                name = measuring.media_name(path)
                 if name not in others:
-                    bodies[name] = partial(editing.picture_bytes, path, config)
+                    bodies[name] = partial(measuring.picture_bytes, path, config)
     outcome = publisher.publish(
         config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing")
     )
@@ -375,12 +376,12 @@ def _names(
     ledger: Ledger,
 ) -> Iterator[str]:
     """Which of the names of before still belong to a feed."""
-    media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
+    media = {measuring.media_name(path) for rendering in kept.values() for path in rendering.media}
     documents = {name for channel in every for name in formats.names(channel)}
     for channel in every:
         for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
             documents.update(archives.names(channel, archive))
-            media.update(map(editing.media_name, archive.media))
+            media.update(map(measuring.media_name, archive.media))
     ours = media | documents | {*formats.SITE_FILES}
     return (name for name in before if name in ours)
 

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import editing, identity, images, renewal, seeds, selection, survey
-from feeds.catalogue import measured
 from feeds.dates import utc
+from feeds.glance import measured
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
 
