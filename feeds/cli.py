@@ -80,11 +80,33 @@ def parser() -> argparse.ArgumentParser:
 
     explain = verb("explain", "tell what the code of a problem means, and what to do")
     explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
+    explain.add_argument("--table", action="store_true", help="all of them as Markdown")
 
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")
 
-    ids = verb("ids", "see and decide which article has which id")
+    _deeds(verb("ids", "see and decide which article has which id"), common)
+
+    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
+    daemon.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
+    )
+
+    verb("status", "tell what the daemon does, and when it does the next")
+
+    config = verb("config", "check or show the configuration")
+    config.add_argument("action", choices=("check", "show"))
+    config.add_argument(
+        "--effective", action="store_true", help="show: with every default filled in"
+    )
+
+    completion = verb("completion", "print the completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    return top
+
+
+def _deeds(ids: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    """What can be done with ids."""
     deeds = ids.add_subparsers(title="what to do", dest="deed", metavar="WHAT", required=True)
 
     def deed(name: str, told: str) -> argparse.ArgumentParser:
@@ -104,23 +126,6 @@ def parser() -> argparse.ArgumentParser:
         "file", nargs="?", default="-", help="default: stdout"
     )
     deed("import", "take over what export wrote").add_argument("file", help="of the export")
-
-    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
-    daemon.add_argument(
-        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
-    )
-
-    verb("status", "tell what the daemon does, and when it does the next")
-
-    config = verb("config", "check or show the configuration")
-    config.add_argument("action", choices=("check", "show"))
-    config.add_argument(
-        "--effective", action="store_true", help="show: with every default filled in"
-    )
-
-    completion = verb("completion", "print the completion script for a shell")
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
-    return top
 
 
 def _common(default: object) -> argparse.ArgumentParser:
