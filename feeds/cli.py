@@ -54,16 +54,21 @@ def parser() -> argparse.ArgumentParser:
     generate = verb("generate", "bring the feeds up to date, once")
     generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+        "--wait",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for another build to end (60)",
     )
 
     generate.add_argument(
         "--accept", action="store_true", help="even if entries would be shown again or vanish"
     )
 
-    plan = verb("plan", "tell what subscribers would see if this were published; write nothing")
-    plan.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+    verb(
+        "plan", "tell what subscribers would see if this were published; write nothing"
+    ).add_argument(
+        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="for a build to end (60)"
     )
 
     diff = verb("diff", "show the change of a document as entries")
@@ -82,15 +87,35 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
     explain.add_argument("--table", action="store_true", help="all of them as Markdown")
 
-    show = verb("show", "explain how one article is understood")
-    show.add_argument("path", help="of its file")
+    told = "explain how one article is understood"
+    verb("show", told).add_argument("path", help="of its file")
 
     _deeds(verb("ids", "see and decide which article has which id"), common)
+
+    serve = verb("serve", "give the feeds out over HTTP")
+    serve.add_argument("--host", help="the address to listen on (host in [serve])")
+    serve.add_argument("--port", type=int, help="the port (port in [serve])")
+    serve.add_argument(
+        "--watch", action="store_true", help="keep the feeds right as well: a daemon"
+    )
+    serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
+
+    stats = verb("stats", "tell from an access log who reads the feeds, and how")
+    stats.add_argument(
+        "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
+    )
+    stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
+
+    tokens = verb("tokens", "say who may read the private feeds")
+    tokens.add_argument("action", choices=("list", "add", "revoke"))
+    tokens.add_argument("name", nargs="?", default="", help="of the subscriber")
 
     daemon = verb("daemon", "keep the feeds right, until it is told to stop")
     daemon.add_argument(
         "--log", choices=("text", "json"), default="text", help="how events are written (text)"
     )
+
+    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP as well")
 
     verb("status", "tell what the daemon does, and when it does the next")
 
@@ -126,6 +151,17 @@ def _deeds(ids: argparse.ArgumentParser, common: argparse.ArgumentParser) -> Non
         "file", nargs="?", default="-", help="default: stdout"
     )
     deed("import", "take over what export wrote").add_argument("file", help="of the export")
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds from 0 up."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
+    return value
 
 
 def _common(default: object) -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from feeds import (
+    cadence,
     identity,
     images,
     measuring,
@@ -306,7 +307,8 @@ def feed_of(
         rights=site.rights,
         icon=site.icon,
         logo=site.logo,
-        hubs=config.websub.hubs,
+        hubs=config.websub.hubs if not channel.private else (),
+        period=cadence.between_builds(config.schedule),
     )
 
 

@@ -29,12 +29,12 @@ _BUSY = (
 @contextmanager
 def held(
     path: str, wait: float, waiting: Callable[[int], None], busy: str = _BUSY
-) -> Iterator[None]:
+) -> Iterator[Callable[[], bool]]:
     """Hold the lock file at `path`, waiting for it at most `wait` seconds.
 
     `waiting` is told once which process has it, if one has.  Raises BusyError when it is not to be
     had in time, which says `busy` with the process for "{holder}"; StateError when the file can't
-    be opened.
+    be opened.  What is given tells whether it is still the file that the next one finds at `path`.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -51,9 +51,16 @@ def held(
                 waiting(holder)
                 told = True
             time.sleep(_STEP)
-        yield
+        yield lambda: _lies_at(path, file)
     finally:
         os.close(file)  # which frees the lock
+
+
+def _lies_at(path: str, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except OSError:
+        return False
 
 
 def _taken(file: int) -> bool:

@@ -196,6 +196,7 @@ class Feed(NamedTuple):
     following: str = ""  # the same for those after these
     current: str = ""  # in an archive document: URL of the folder of the feed itself
     hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
+    period: int = 0  # seconds between two builds; 0: unknown
 
 
 class Document(NamedTuple):
@@ -230,6 +231,7 @@ class Hint(NamedTuple):
 
     folders: frozenset[bytes]  # paths below the seed folder of those in which something happened
     settled: int  # ns since the epoch: a file written later is still being written, and waits
+    ahead: int  # ns: but not one written later than this, whose time was set by who knows whom
 
 
 class Problem(NamedTuple):
@@ -317,5 +319,6 @@ class Channel(NamedTuple):
     archive: bool = False  # what leaves it goes on to stand in archive documents
     shows: str = "articles"  # or "changes": an entry for each edit and removal
     edits: str = "updated"  # what a real change does: or "silent" or "new"
+    private: bool = False  # given out only to those who have a token
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

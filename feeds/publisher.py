@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.model import Published, PublishError
@@ -60,13 +61,15 @@ def publish(
     keep: Iterable[str],
     promise: Callable[[Iterable[str]], None],
     progress: Callable[[int, int], None],
+    times: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
     """Make the output folder hold `bodies` and what it held of `keep`, and nothing else of ours.
 
     `bodies` maps names to bytes, or to a function that reads them; `before` is what we left there
     last time: only these names are ever removed.  `promise` is told the new names before the first
     is written, so that they are known for ours even if this run does not come to its end;
-    `progress` is told before each how many are done, and may raise to end it there.
+    `progress` is told before each how many are done, and may raise to end it there.  A name in
+    `times` gets the time of another that stands before it.
 
     Raises PublishError when the folder can't be written to; files written until then stay.
     """
@@ -83,6 +86,8 @@ def publish(
             folders.update(changed)
             if changed:
                 written.append(name)
+            if name in times:
+                published[name] = date(out, name, published[times[name]], published[name])
         for folder in sorted(folders):
             flush(folder)
         deleted = _remove(out, [name for name in before if name not in published])
@@ -107,6 +112,12 @@ def put(out: str, name: str, body: bytes, known: Published | None = None) -> Put
         _replace(path, body, digest)
     status = os.stat(path)
     return Put(Published(digest, status.st_size, status.st_mtime_ns), folders)
+
+
+def date(out: str, name: str, like: Published, file: Published) -> Published:
+    """A file with the time of another."""
+    os.utime(os.path.join(out, name), ns=(like.mtime, like.mtime))
+    return file._replace(mtime=like.mtime)
 
 
 def failed(error: OSError, out: str) -> PublishError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import (
     archives,
+    codings,
     editing,
     fitting,
     forecast,
@@ -61,6 +62,7 @@ class Prepared(NamedTuple):
 
     config: Config  # as subscribers know the site
     bodies: dict[str, bytes | Callable[[], bytes]]
+    times: dict[str, str]  # names that get the time of another
     before: dict[str, Published]
     others: set[str]  # names of before that stay as they are
     kept: dict[str, Rendering]
@@ -109,10 +111,13 @@ def prepare(
     }
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    kept[SITE] = Rendering(digest(VERSION, config.site, listed))
+    private = {channel.slug for channel in every if channel.private}
+    public = [one for one in listed if one.slug not in private]
+    kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    times: dict[str, str] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
     outlooks: list[Outlook] = []
     for paths in edition.media.values():
@@ -125,12 +130,12 @@ def prepare(
         [_Draft(f, limits[slug].max_size, edition.lately[slug]) for slug, f in stale.items()]
     ):
         slug, limit = made.slug, limits[made.slug].limit
-        bodies.update((d.name, d.body) for d in made.documents)
+        bodies.update((_placed(d.name, private), d.body) for d in made.documents)
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
         known = ledger.standing(slug)
         if known is None and not begun:
-            known = _published(config, stale[slug])
+            known = _published(config, stale[slug], private)
         full = len(stale[slug].entries) >= limit
         lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
         outlooks.append(
@@ -144,11 +149,14 @@ def prepare(
         if slug not in kept
     )
     if everything or renderings.get(SITE) != kept[SITE]:
-        bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
-    others = set(_names(before, every, kept, ledger)) - bodies.keys()
+        bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
+    for name, document, packed in _packed(bodies, config.publish.precompressed):
+        bodies[name], times[name] = packed, document
+    ours = set(_names(every, kept, private, config.publish.precompressed, ledger))
+    others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
-        config, bodies, before, others, kept, standing, tuple(outlooks), listed, every, edition,
-        tuple(notes), chosen is every,
+        config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
+        edition, tuple(notes), chosen is every,
     )  # fmt: skip
 
 
@@ -180,8 +188,9 @@ def publish(
                 if name not in others:
                     bodies[name] = partial(measuring.picture_bytes, path, config)
     outcome = publisher.publish(
-        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing")
-    )
+        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
+        prepared.times,
+    )  # fmt: skip
     written = (*outcome.written, *archived)
     ledger.record(outcome.published, prepared.kept, prepared.standing)
     catalogue.forget_left()
@@ -191,7 +200,7 @@ def publish(
     report = report._replace(
         due=min(filter(None, dues), default=None),
         feeds=tuple(
-            one._replace(changed=tuple(n for n in written if n.startswith(f"{one.slug}/")))
+            one._replace(changed=tuple(n for n in written if _slug_of(n) == one.slug))
             for one in prepared.listed
         ),
         written=written,
@@ -226,7 +235,7 @@ def _keep_house(
         ledger.register.keep_fact(f"taken by {slug}", "")
     if everything:
         for channel in archiving.values():
-            archives.spoil(channel, ledger, config.paths.out, before)
+            archives.spoil(channel, ledger, config, before)
 
 
 def _archived(shelf: Shelf, entry: Standing) -> bool:
@@ -241,12 +250,12 @@ def _standing(entry: Entry) -> Standing:
     )  # fmt: skip
 
 
-def _published(config: Config, feed: Feed) -> tuple[Standing, ...] | None:
+def _published(config: Config, feed: Feed, private: Collection[str]) -> tuple[Standing, ...] | None:
     """What stands in the feed by the output folder alone, where no ledger remembers it."""
     from feeds.formats import reading
 
     for form in ("json", "atom", "rss"):
-        name = f"{feed.slug}/{formats.FILES[form][0]}"
+        name = _placed(f"{feed.slug}/{formats.FILES[form][0]}", private)
         body = publisher.body_of(config.paths.out, name)
         if body is not None:
             with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
@@ -369,21 +378,47 @@ def _written(draft: _Draft) -> Iterator[_Written]:
     yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
+def _placed(name: str, private: Collection[str]) -> str:
+    """Where a feed's document of this name is published, below the output folder."""
+    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
+
+
+def _packed(
+    bodies: Mapping[str, bytes | Callable[[], bytes]], wanted: Iterable[str]
+) -> list[tuple[str, str, Callable[[], bytes]]]:
+    """The precompressed files of documents: name, the document's name, and what makes the bytes."""
+    return [
+        (f"{name}{codings.SUFFIXES[coding]}", name, partial(codings.CODINGS[coding], body))
+        for coding in wanted
+        for name, body in bodies.items()
+        if isinstance(body, bytes)
+    ]
+
+
+def _slug_of(name: str) -> str:
+    """The slug of the feed to which a published file belongs; `SITE` for what belongs to none."""
+    slug, slash, _ = name.removeprefix(f"{formats.PRIVATE}/").partition("/")
+    return slug if slash else SITE
+
+
 def _names(
-    before: Iterable[str],
     every: Iterable[Channel],
     kept: Mapping[str, Rendering],
+    private: Collection[str],
+    packed: Sequence[str],
     ledger: Ledger,
 ) -> Iterator[str]:
-    """Which of the names of before still belong to a feed."""
-    media = {measuring.media_name(path) for rendering in kept.values() for path in rendering.media}
-    documents = {name for channel in every for name in formats.names(channel)}
+    """The names of all that is published."""
+    for rendering in kept.values():
+        yield from map(measuring.media_name, rendering.media)
+    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
+    for name in (*documents, *formats.SITE_FILES):
+        yield name
+        yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
     for channel in every:
         for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
-            documents.update(archives.names(channel, archive))
-            media.update(map(measuring.media_name, archive.media))
-    ours = media | documents | {*formats.SITE_FILES}
-    return (name for name in before if name in ours)
+            yield from archives.names(channel, archive, packed)
+            yield from map(measuring.media_name, archive.media)
 
 
 def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:

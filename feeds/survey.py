@@ -88,10 +88,10 @@ class Found(NamedTuple):
 
 
 class _Clock(NamedTuple):
-    """The instant of the build, and since when a file must be quiet; ns since the epoch."""
+    """The instant of the build, in ns since the epoch, and which files are still being written."""
 
     now: int
-    settled: int | None
+    hint: Hint | None
 
 
 class _Seen(NamedTuple):
@@ -134,7 +134,7 @@ def survey(
     affected: list[Heading] | None = [] if remembered else None
     problems: list[Problem] = []
     read = removed = changes = unsettled = 0
-    clock = _Clock(now * 1_000_000_000, hint.settled if hint else None)
+    clock = _Clock(now * 1_000_000_000, hint)
 
     if remembered:
         chores = ()
@@ -283,12 +283,15 @@ def _compared(
 
 def _restored(listing: Listing, old: Listing, clock: _Clock) -> int:
     """Put back what was known of files that are still being written; how many there are."""
-    if clock.settled is None:
+    hint = clock.hint
+    if hint is None:
         return 0
     young = [
         name
         for name, stamp in listing.items()
-        if old.get(name) != stamp and not isinstance(stamp, str) and stamp[0] > clock.settled
+        if old.get(name) != stamp
+        and not isinstance(stamp, str)
+        and hint.settled < stamp[0] < hint.ahead
     ]
     for name in young:
         if name in old:

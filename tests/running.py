@@ -24,6 +24,16 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "feeds", *arguments]
 
 
+def wait(process: subprocess.Popen[bytes], holds: Callable[[], object], log: str = "") -> Any:
+    """Wait until it holds, while the process lives; what came of it, or AssertionError."""
+    end = time.monotonic() + PATIENCE
+    while not (found := holds()):
+        assert process.poll() is None, Path(log).read_text() if log else "it ended"
+        assert time.monotonic() < end, Path(log).read_text() if log else "it took too long"
+        time.sleep(0.02)
+    return found
+
+
 class Daemon:
     """`feeds daemon` on the configuration in a folder, logging JSON."""
 
@@ -54,12 +64,7 @@ class Daemon:
 
     def wait(self, holds: Callable[[], object]) -> Any:
         """Wait until it holds; what it said when it does not, in time."""
-        end = time.monotonic() + PATIENCE
-        while not (found := holds()):
-            assert self.process.poll() is None, self.path.read_text()
-            assert time.monotonic() < end, self.path.read_text()
-            time.sleep(0.02)
-        return found
+        return wait(self.process, holds, str(self.path))
 
     def wait_for(self, event: str, count: int = 1, **facts: object) -> dict[str, Any]:
         """Wait for the event to come so often; the last."""

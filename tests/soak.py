@@ -149,6 +149,7 @@ def agreed(site: Site, daemon: Daemon, other: Path) -> list[str]:
             name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
         )
         if not differing or time.monotonic() > end:
+            daemon.wait_for("daemon.started")  # before that, a signal means what it means to Python
             code = daemon.stop()
             return [f"differs: {name}" for name in differing] + [f"exit code {code}"] * bool(code)
         time.sleep(0.5)

@@ -17,8 +17,8 @@ from feeds.model import Hint, PublishError, Report
 LATE = 1 << 62  # ns: every file is settled
 
 
-def hinted(site: Site, *folders: str, settled: int = LATE) -> Report:
-    hint = Hint(frozenset(map(os.fsencode, folders)), settled)
+def hinted(site: Site, *folders: str, settled: int = LATE, ahead: int = LATE) -> Report:
+    hint = Hint(frozenset(map(os.fsencode, folders)), settled, ahead)
     return cycle.build(site.load(), NOW, pictures="none", hint=hint, wait=0)
 
 
@@ -113,6 +113,16 @@ def test_a_file_that_is_being_written_waits(filled: Site) -> None:
     report = hinted(filled, "a", settled=time.time_ns() + 10**9)
     assert (report.read, report.unsettled) == (2, 0)
     assert {"Title 30", "Title 31"} <= {*filled.titles()}
+
+
+def test_a_file_dated_ahead_does_not_wait_for_its_time(filled: Site) -> None:
+    late = filled.root / "seeds" / "a" / "30.md"
+    late.write_text(numbered(30))
+    now = time.time_ns()
+    os.utime(late, ns=(0, now + 3600 * 10**9))
+    report = hinted(filled, "a", settled=now, ahead=now + 10**9)
+    assert (report.read, report.unsettled) == (1, 0)
+    assert "Title 30" in filled.titles()
 
 
 def test_a_build_without_a_hint_reads_a_file_that_never_settles(filled: Site) -> None:

@@ -20,7 +20,7 @@ _SHARE = 20  # a look takes at most one part in so many of the time
 class Run(NamedTuple):
     """One build to be done now."""
 
-    reasons: tuple[str, ...]  # start, schedule, event, rescan, due, pictures, reload, retry
+    reasons: tuple[str, ...]  # start, schedule, event, rescan, due, pictures, reload, retry, state
     folders: frozenset[bytes] | None  # where something happened; None: look everywhere
     pictures: str  # which are asked for, as `cycle.build` takes it
 

@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import socket
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SOCKET = "daemon.sock"  # in the state folder
 _LONGEST = 100  # bytes of a socket's path that every system takes
 _TIMEOUT = 10.0  # seconds
+_MOST = 32  # connections to one place at once; a further one ends the oldest
 
 
 class Figures:
@@ -122,16 +124,44 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     answer: Callable[[str], tuple[int, str, bytes]]
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._connected: dict[Any, None] = {}  # the oldest first
+        self._lock = threading.Lock()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, without asking the network for the name of this host."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer on a thread; who connects and says nothing can't keep the others out."""
+        with self._lock:
+            oldest = next(iter(self._connected)) if len(self._connected) >= _MOST else None
+            self._connected.pop(oldest, None)
+            self._connected[request] = None
+        if oldest is not None:
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        with self._lock:
+            self._connected.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a connection that broke is no event."""
 
 
 class _Local(_Server):
     address_family = socket.AF_UNIX
-
-    def server_bind(self) -> None:
-        """Bind to a path, which has no host and no port."""
-        self.socket.bind(self.server_address)
-        self.server_name, self.server_port = "localhost", 0
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection, and give its nameless other end a name."""
@@ -145,12 +175,11 @@ class Door:
         self,
         health: Health,
         state: str,
-        address: str,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         shown: Callable[[object], str],
     ) -> None:
-        """Listen in the folder `state` and, if given, at `address`; raises OSError."""
+        """Listen in the folder `state`; raises OSError."""
         self._health, self._clock, self._monotonic, self._shown = health, clock, monotonic, shown
         self._registry = CollectorRegistry()
         self._registry.register(Figures(health, clock))
@@ -159,15 +188,24 @@ class Door:
         if os.path.lexists(self._path):
             os.unlink(self._path)  # of a daemon that was killed: the lock is ours
         with _short(self._path) as path:
-            self._open(_Local(path, _Handler))  # type: ignore[arg-type]
+            self._open(_Local(path))  # type: ignore[arg-type]
         os.chmod(self._path, 0o600)
-        if address:
-            host, _, port = address.rpartition(":")
-            try:
-                self._open(_Server((host.strip("[]"), int(port)), _Handler))
-            except OSError as error:
-                self.close()
-                raise OSError(error.errno, f"{address}: {error.strerror}") from None
+        self._inode = os.stat(self._path).st_ino
+
+    def listen(self, address: str) -> None:
+        """Listen at an address "host:port" too; raises OSError."""
+        host, _, port = address.rpartition(":")
+        try:
+            self._open(_Server((host.strip("[]"), int(port))))
+        except OSError as error:
+            raise OSError(error.errno, f"{address}: {error.strerror}") from None
+
+    def intact(self) -> bool:
+        """Whether who asks in the state folder still finds us."""
+        try:
+            return os.stat(self._path).st_ino == self._inode
+        except OSError:
+            return False
 
     def _open(self, server: _Server) -> None:
         server.answer = self.answer
@@ -204,7 +242,7 @@ class Door:
         for server in self._servers:
             server.shutdown()
             server.server_close()
-        if os.path.lexists(self._path):
+        if self.intact():  # and not another daemon's by now
             os.unlink(self._path)
 
 
@@ -223,7 +261,7 @@ def ask(state: str) -> dict[str, Any] | None:
         return None
 
 
-@contextmanager
+@contextlib.contextmanager
 def _short(path: str) -> Iterator[str]:
     """The path, or another to the same place that is short enough for a socket's address."""
     if len(os.fsencode(path)) <= _LONGEST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from typing import TYPE_CHECKING, TextIO
@@ -19,7 +20,10 @@ class Journal:
     def __init__(
         self, stream: TextIO, form: str, clock: Callable[[], datetime], least: str = "info"
     ) -> None:
-        """Write as `form` "text" or "json", from the level `least` up."""
+        """Write as `form` "text" or "json", from the level `least` up.
+
+        `stream` should keep nothing back: what could not be written is not tried again.
+        """
         self._stream = stream
         self._json = form == "json"
         self._clock = clock
@@ -38,13 +42,14 @@ class Journal:
         time = self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._json:
             fields = {"time": time, "level": level, "event": event, **told}
-            line = json.dumps(fields, ensure_ascii=False, default=str)
+            line = _escaped(json.dumps(fields, ensure_ascii=False, default=str))
         else:
             parts = (f"{name}={_shown(fact)}" for name, fact in told.items())
             mark = "" if level == "info" else f"{level.upper()} "
             line = " ".join((time, mark + event, *parts))
-        with self._lock:
-            self._stream.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+        # A log that takes no more (its disk is full, its reader is gone) must not end the feeds.
+        with self._lock, contextlib.suppress(OSError):
+            self._stream.write(line + "\n")
             self._stream.flush()
 
 
@@ -54,4 +59,9 @@ def _shown(fact: object) -> str:
         return ",".join(_shown(part) for part in fact)
     text = str(fact)
     plain = text.isprintable() and not any(c in text for c in ' "=')
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _escaped(json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    """The same JSON, without what a terminal or a reader of lines takes for more than text."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -6,11 +6,13 @@ inbox: the watcher folders, the clock that it is time, the courier how hubs answ
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
 import time
 import traceback
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, State
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
     from feeds.config import Config
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
 LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
+_PAUSE = 5.0  # seconds from one start of the server to the next
+_KNOCK = 60.0  # seconds until a door that could not be opened is tried again
 _JUMP = 2.0  # seconds between the clocks that are no drift
+_AHEAD = 2_000_000_000  # ns that a file's time may be ahead of ours, and be the present
 _TOLD = 20  # articles newly held back that are named one by one
 
 
@@ -44,13 +49,29 @@ class _StoppedError(Exception):
     """Ends the build that is at work when the daemon is to stop."""
 
 
-def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
+def run(
+    path: str,
+    journal: Journal,
+    environment: Mapping[str, str],
+    served: Callable[[Config], Config] | None = None,
+) -> int:
     """Keep the feeds right until SIGTERM or SIGINT; the exit code.
 
-    Raises ConfigError, BusyError when a daemon is at work on the same state already, StateError.
+    With `served` they are given out over HTTP as well, at the address in what it makes of the
+    settings.  Raises ConfigError, StateError, BusyError when a daemon is at work on the same state
+    already, and FeedsError when the address is taken.
     """
+    stamp = _stamp(path)
     settings = configuration.load(path)
-    state = settings.paths.state
+    with ExitStack() as held:
+        alone = held.enter_context(_alone(settings.paths.state))
+        notifier = Notifier(environment, os.getpid())
+        return _Daemon(settings, stamp, journal, notifier, held, alone, served).run()
+
+
+@contextmanager
+def _alone(state: str) -> Iterator[Callable[[], bool]]:
+    """Be the only daemon on the state folder; what is given tells whether that still holds."""
     try:
         os.makedirs(state, exist_ok=True)
     except OSError as error:
@@ -59,15 +80,27 @@ def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
         f"a daemon is at work on {os.path.relpath(state)} already (process {{holder}});"
         " `feeds status` tells what it does"
     )
-    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy):
-        return _Daemon(settings, journal, Notifier(environment, os.getpid())).run()
+    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy) as ours:
+        yield ours
 
 
 class _Daemon:
-    def __init__(self, settings: Config, journal: Journal, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        settings: Config,
+        stamp: tuple[int, ...],
+        journal: Journal,
+        notifier: Notifier,
+        held: ExitStack,
+        alone: Callable[[], bool],
+        served: Callable[[Config], Config] | None,
+    ) -> None:
         now = time.monotonic()
         self._config = settings
-        self._stamp = _stamp(settings.path)
+        self._stamp = stamp
+        self._exclusion, self._alone = held, alone
+        self._opened = False
+        self._knock = math.inf  # when to try again to open the door
         self._journal = journal
         self._notifier = notifier
         self._inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
@@ -82,6 +115,9 @@ class _Daemon:
         self._clock: Any = None
         self._watcher: Any = None
         self._courier: Any = None
+        self._served = served
+        self._server: Any = None
+        self._server_began = -math.inf
 
     # -- the life of the process
 
@@ -96,6 +132,7 @@ class _Daemon:
             seeds=paths.seeds, out=paths.out,
         )  # fmt: skip
         try:
+            self._start_server()
             self._agenda.ask("start")
             self._step()  # before the first thread is started, so that the build may use all cores
             self._open()
@@ -137,8 +174,14 @@ class _Daemon:
         """Take in what was sent, and notice what nobody sends."""
         self._drain()
         self._beat()
+        if not self._alone():
+            self._settle_anew()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
+        if self._server is not None and not self._server.alive():
+            self._restart_server()
+        if time.monotonic() >= self._knock or (self._door is not None and not self._door.intact()):
+            self._open_door()
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) > _JUMP:
             self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
@@ -146,6 +189,13 @@ class _Daemon:
             if self._clock is not None:
                 self._clock.renew()
         self._offset = offset
+
+    def _settle_anew(self) -> None:
+        """The state folder was removed: make and hold it again; raises BusyError, StateError."""
+        self._journal.tell("state.lost", "warning", path=self._config.paths.state)
+        self._exclusion.close()
+        self._alone = self._exclusion.enter_context(_alone(self._config.paths.state))
+        self._agenda.insist("state")
 
     def _drain(self) -> None:
         while True:
@@ -172,21 +222,28 @@ class _Daemon:
 
     def _open(self) -> None:
         """Begin to listen: to the schedule, to the seed folder, and to who asks for the status."""
+        self._opened = True
         self._open_door()
         self._start_clock()
         self._start_watcher()
         self._start_courier()
 
     def _open_door(self) -> None:
+        """Open it anew; what can't be opened is tried again in a while."""
         from feeds.daemon.door import Door
 
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        self._knock = math.inf
         paths, address = self._config.paths, self._config.schedule.address
         try:
-            self._door = Door(
-                self._health, paths.state, address, _utc, time.monotonic, as_json,
-            )  # fmt: skip
+            self._door = Door(self._health, paths.state, _utc, time.monotonic, as_json)
+            if address:
+                self._door.listen(address)
         except OSError as error:
-            self._journal.tell("door.failed", "error", reason=str(error))
+            self._knock = time.monotonic() + _KNOCK
+            self._journal.tell("door.failed", "error", reason=str(error), again_in=_KNOCK)
 
     def _start_clock(self) -> None:
         from feeds.daemon.clock import Clock, upcoming
@@ -223,8 +280,27 @@ class _Daemon:
             )
             self._courier.start()
 
+    def _start_server(self) -> None:
+        if self._served is None:
+            return
+        from feeds.server import Server
+
+        self._server_began = time.monotonic()
+        self._server = Server(self._served(self._config))
+        self._server.start()
+        self._journal.tell("server.started", address=self._server.address)
+
+    def _restart_server(self) -> None:
+        """Start it anew, but not over and over."""
+        if time.monotonic() < self._server_began + _PAUSE:
+            return
+        try:
+            self._start_server()
+        except FeedsError as error:
+            self._journal.tell("server.failed", "error", reason=str(error))
+
     def _close(self) -> None:
-        for part in (self._watcher, self._clock, self._courier):
+        for part in (self._watcher, self._clock, self._courier, self._server):
             if part is not None:
                 part.stop()
         if self._door is not None:
@@ -282,8 +358,9 @@ class _Daemon:
     def _apply(self, before: Config) -> None:
         """Connect anew what the configuration changed."""
         after = self._config
-        if after.schedule.address != before.schedule.address and self._door is not None:
-            self._door.close()
+        if not self._opened:
+            return
+        if after.schedule.address != before.schedule.address:
             self._open_door()
         if (after.schedule, after.site.timezone) != (before.schedule, before.site.timezone):
             if self._clock is not None:
@@ -293,6 +370,10 @@ class _Daemon:
             self._courier.stop()
             self._courier = None
         self._start_courier()
+        if self._server is not None and _served_by(after) != _served_by(before):
+            self._server.stop()
+            self._server_began = -math.inf
+            self._restart_server()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
@@ -311,8 +392,9 @@ class _Daemon:
         self._notifier.tell(f"STATUS=building: {', '.join(run.reasons)}")
         hint = None
         if run.folders is not None:
-            settled = time.time_ns() - settings.schedule.settle * 1_000_000
-            hint = Hint(run.folders, settled)
+            now = time.time_ns()
+            settled = now - settings.schedule.settle * 1_000_000
+            hint = Hint(run.folders, settled, now + _AHEAD)
         try:
             report = cycle.build(
                 settings, int(time.time()), pictures=run.pictures, hint=hint, hurry=self._hurry,
@@ -403,6 +485,11 @@ class _Daemon:
             level = "warning" if reason else "info"
             self._journal.tell(told, level, hub=letter.hub, topic=letter.topic, reason=reason)
         self._health.note(untold=untold)
+
+
+def _served_by(settings: Config) -> tuple[object, ...]:
+    """What the server goes by."""
+    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
 
 
 def _utc() -> datetime:

@@ -30,10 +30,12 @@ def feed(feed: Feed) -> bytes:
     """The page of one feed: how to subscribe, and its entries."""
     current = feed._replace(home=feed.current) if feed.current else feed
     body = [
+        "<header>",
         f'<p class="site"><a href="{above(feed)}index.html">{escape(feed.site_title)}</a></p>',
         f"<h1>{escape(feed.title)}</h1>",
         f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
         _addresses(current, above(feed)[3:] if feed.current else ""),
+        "</header>",
         "<main>",
         *(_entry(entry, feed) for entry in feed.entries),
         '<p class="none">There are no articles yet.</p>' if not feed.entries else "",
@@ -60,10 +62,12 @@ def _rest(feed: Feed) -> str:
 def index(site: Site, feeds: Sequence[Listed]) -> bytes:
     """The page that lists all feeds."""
     body = [
+        "<header>",
         f"<h1>{escape(site.title)}</h1>",
         f"<p>{escape(site.description)}</p>" if site.description else "",
         "<p>Each of these can be followed in a feed reader. All at once:"
         ' <a href="feeds.opml">feeds.opml</a>, which readers import.</p>' if feeds else "",
+        "</header>",
         "<main>",
         *(_listed(feed) for feed in feeds),
         '<p class="none">There are no feeds yet.</p>' if not feeds else "",
