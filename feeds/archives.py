@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import editing, formats, images, publisher, recognition, revision, seeds, workers
+from feeds import (
+    codings,
+    editing,
+    formats,
+    images,
+    measuring,
+    publisher,
+    recognition,
+    revision,
+    seeds,
+    workers,
+)
 from feeds.formats import proof
 from feeds.model import VERSION, Measure, PictureError, PublishError, SeedError, digest
 from feeds.shelving import clipped, locate
@@ -62,7 +73,10 @@ class Built(NamedTuple):
 def recipe(channel: Channel, config: Config) -> str:
     """Stands for all but seeds and ledger that decides what archive documents hold."""
     plain = channel._replace(limit=0, recent=0, max_size=0)
-    return digest(VERSION, plain, config.site, config.content, config.sources, config.images.unwrap)
+    return digest(
+        VERSION, plain, config.site, config.content, config.sources, config.images.unwrap,
+        config.publish,
+    )  # fmt: skip
 
 
 def folder(archive: str) -> str:
@@ -70,9 +84,16 @@ def folder(archive: str) -> str:
     return f"archive/{archive}"
 
 
-def names(channel: Channel, archive: Archive) -> list[str]:
-    """The names of an archive document in each format."""
-    return formats.names(channel._replace(slug=f"{channel.slug}/{folder(archive.name)}"))
+def names(channel: Channel, archive: Archive, packed: Sequence[str]) -> list[str]:
+    """The names of an archive document in each format, and precompressed in each coding."""
+    documents = formats.names(channel._replace(slug=f"{channel.slug}/{folder(archive.name)}"))
+    suffixes = ("", *(codings.SUFFIXES[coding] for coding in packed))
+    return [placed(name, channel) + suffix for name in documents for suffix in suffixes]
+
+
+def placed(name: str, channel: Channel) -> str:
+    """Where a document of this name is published, below the output folder."""
+    return f"{formats.PRIVATE}/{name}" if channel.private else name
 
 
 def unmade(channel: Channel, config: Config, ledger: Ledger) -> list[Archive]:
@@ -102,7 +123,13 @@ def build(
     published: dict[str, Published] = {}
     written: list[str] = []
     if tasks:
-        ledger.promise([name for task in tasks for name in names(channel, task.archive)])
+        ledger.promise(
+            [
+                name
+                for task in tasks
+                for name in names(channel, task.archive, config.publish.precompressed)
+            ]
+        )
         worker = _Worker(channel, config, catalogue, now, texts=texts)
         for done, made in enumerate(workers.spread(worker, tasks, workers.cores()), 1):
             archive = made.task.archive._replace(made=wanted, media=made.media)
@@ -225,7 +252,7 @@ class _Worker:
             if picture.file and picture.url not in self._measures:
                 try:
                     stamp = seeds.picture(self._config.paths.seeds, picture.file, rules)
-                    head = editing.picture_head(picture.file, self._config)
+                    head = measuring.picture_head(picture.file, self._config)
                     found = images.read(head, stamp[2] if stamp else 0)
                 except (PictureError, SeedError):
                     found = Measure(gone=True)
@@ -245,6 +272,7 @@ class _Worker:
             previous=f"{feed.home}{folder(task.previous)}/" if task.previous else "",
             following=f"{feed.home}{folder(task.following)}/" if task.following else "",
             hubs=(),
+            period=0,
         )
         published: dict[str, Published] = {}
         written: list[str] = []
@@ -253,22 +281,30 @@ class _Worker:
             if faults := proof.read(document, feed):
                 raise PublishError(proof.refusal(document, faults))
             out = self._config.paths.out
-            name = formats.placed(document.name, private=self._channel.private)
-            done = publisher.put(out, name, document.body)
-            published[name] = done.published
-            folders.update(done.folders)
-            if done.folders:
-                written.append(name)
+            name = placed(document.name, self._channel)
+            bodies = {name: document.body}
+            for coding in self._config.publish.precompressed:
+                packed = codings.CODINGS[coding](document.body)
+                bodies[f"{name}{codings.SUFFIXES[coding]}"] = packed
+            for file, body in bodies.items():
+                published[file], changed = publisher.put(out, file, body)
+                if file != name:
+                    published[file] = publisher.date(out, file, published[name], published[file])
+                folders.update(changed)
+                written.extend([file] if changed else [])
         for changed in sorted(folders):
             publisher.flush(changed)
         return published, written
 
 
-def spoil(channel: Channel, ledger: Ledger, out: str, before: Mapping[str, Published]) -> None:
+def spoil(
+    channel: Channel, ledger: Ledger, config: Config, before: Mapping[str, Published]
+) -> None:
     """Have those made anew whose files are not as they were left."""
+    out = config.paths.out
     shelf = ledger.shelf(channel.slug)
     for archive in shelf.archives():
-        for name in names(channel, archive):
+        for name in names(channel, archive, config.publish.precompressed):
             if name not in before or not publisher.intact(out, name, before[name]):
                 shelf.spoil(archive.number)
                 break

@@ -193,7 +193,7 @@ class Catalogue:
             following, known = 0, {}
         else:
             return
-        if known:
+        if found is not None:
             self._clear(number, known, change, affected)
         if affected is not None:
             affected.extend(self._made(path, row) for row in change.rows)

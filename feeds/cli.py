@@ -93,6 +93,7 @@ def _explaining(verb: Verb) -> None:
 
     explain = verb("explain", "tell what the code of a problem means, and what to do")
     explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
+    explain.add_argument("--table", action="store_true", help="all of them as Markdown")
 
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")

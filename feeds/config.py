@@ -337,12 +337,12 @@ class Config(NamedTuple):
             language=table.language or (source.language if source else site.language),
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
-            private=table.private,
             recent=table.recent,
             max_size=table.max_size,
             archive=table.archive and table.shows == "articles",
             shows=table.shows,
             edits=table.edits,
+            private=table.private,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )

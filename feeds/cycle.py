@@ -243,7 +243,7 @@ def _recalled(text: str, found: Found) -> Report:
 
 def problems(config: Config) -> list[Problem]:
     """What the last build held back or repaired; raises StateError when there was none."""
-    from feeds.glimpse import noted
+    from feeds.glance import noted
 
     text = noted(os.path.join(config.paths.state, "catalogue.sqlite"), "report")
     if not text:

@@ -11,7 +11,6 @@ import posixpath
 import re
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -19,6 +18,7 @@ from feeds import (
     cadence,
     identity,
     images,
+    measuring,
     recognition,
     seeds,
     selection,
@@ -26,15 +26,15 @@ from feeds import (
     urls,
     workers,
 )
-from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
-from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError, digest
+from feeds.model import Article, Entry, Feed, Heading, Measure, SeedError, digest
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from feeds.article import Cleaning
+    from feeds.catalogue import Catalogue
     from feeds.config import Config
     from feeds.cycle import Progress
     from feeds.ledger import Ledger
@@ -43,17 +43,6 @@ if TYPE_CHECKING:
 
 Window = list[tuple[int, Heading]]
 _FEW = 12  # articles that are parsed sooner than workers are forked
-_HOUR = 3600
-_HUGE = 1 << 30  # bytes; a picture beside the seeds may have so many
-
-
-class Measured(NamedTuple):
-    """What came of asking for pictures."""
-
-    fresh: int  # measured in this build
-    failed: tuple[str, ...]  # why, for each that stays unknown
-    due: int | None  # ask again at this instant
-    unasked: int  # that no build has asked for yet
 
 
 class Edition(NamedTuple):
@@ -64,7 +53,7 @@ class Edition(NamedTuple):
     rows: frozenset[int]  # of the catalogue, of all entries
     lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
     expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
-    measured: Measured
+    measured: measuring.Measured
 
 
 def edit(
@@ -113,7 +102,7 @@ def edit(
         },
         register, recipe, now, texts=texts,
     )  # fmt: skip
-    measured = measure(
+    measured = measuring.measure(
         articles.values(), config, catalogue, now, pictures, hurry,
         partial(progress, "measuring pictures"),
     )  # fmt: skip
@@ -281,126 +270,11 @@ def article_of(heading: Heading, config: Config, cleaning: Cleaning) -> Article:
         path = posixpath.normpath(posixpath.join(folder, name))
         if path.startswith(("..", "/")) or seeds.picture(config.paths.seeds, path, rules) is None:
             return "", path
-        return config.site.url + media_name(path, urls.escaped), path
+        return config.site.url + measuring.media_name(path, urls.escaped), path
 
     found = article.parse(body(text.text), heading.title, heading.link, cleaning, beside)
     notes = {*found.notes, *([text.note] if text.note else [])} - set(heading.notes)
     return found._replace(notes=tuple(sorted(notes)))
-
-
-def media_name(path: str, escape: Callable[[str], str] = str) -> str:
-    """Where a picture from beside the seeds is published, below the site."""
-    return f"media/{escape(path)}"
-
-
-def picture_head(path: str, config: Config) -> bytes:
-    """The first bytes of a picture that lies beside the seeds: all that measuring needs."""
-    rules = rules_of(config)._replace(max_size=_HUGE)
-    return seeds.read(config.paths.seeds, path, rules, images.HEAD)
-
-
-def picture_bytes(path: str, config: Config) -> bytes:
-    """All bytes of a picture that lies beside the seeds."""
-    return seeds.read(config.paths.seeds, path, rules_of(config)._replace(max_size=_HUGE))
-
-
-# --- pictures -----------------------------------------------------------------------------------
-
-
-def measure(
-    articles: Iterable[Article],
-    config: Config,
-    catalogue: Catalogue,
-    now: int,
-    pictures: str,
-    hurry: Callable[[], bool],
-    progress: Callable[[int, int], None],
-) -> Measured:
-    """Measure the articles' pictures: those beside the seeds, and of the others what is asked for.
-
-    `pictures` and `hurry` are as in `cycle.build`; what was due and is not asked for stays due.
-    """
-    wanted = {p.url: p for article in articles for p in article.pictures if not p.minor}
-    failed: list[str] = []
-    new: list[str] = []
-    stale: list[str] = []
-    due: int | None = None
-    for url, picture in wanted.items():
-        known = catalogue.asked(url)
-        if picture.file:
-            if known is None:
-                _measure_file(url, picture.file, config, catalogue)
-        elif known is None:
-            new.append(url)
-        elif known.again <= now:
-            stale.append(url)
-        else:
-            due = min(due or known.again, known.again)
-            if known.reason and not known.measure.gone:
-                failed.append(f"{url}: {known.reason}")
-    asking = {"none": [], "new": new, "all": [*new, *stale]}[pictures]
-    if not asking:
-        return Measured(0, tuple(failed), now if new or stale else due, len(new))
-    if pictures == "new" and stale:
-        due = now
-    table = config.images
-    policy = images.Policy(
-        agent=f"feeds/1.0 (+{config.site.url})",
-        allow_hosts=table.allow_hosts,
-        timeout=table.timeout,
-        budget=table.budget,
-    )
-    done: set[str] = set()
-    count = 0
-    for url, answer in images.measure(
-        asking, policy, hurry, lambda: progress(len(done), len(asking))
-    ):
-        done.add(url)
-        count += isinstance(answer, Measure)
-        asked = _asked(url, answer, catalogue.asked(url), table.refresh, now)
-        catalogue.keep_asked(url, asked)
-        due = min(due or asked.again, asked.again)
-        if isinstance(answer, PictureError):
-            failed.append(f"{url}: {answer}")
-    left = [url for url in asking if url not in done]
-    if left:
-        failed.extend(f"{url}: not asked yet, as the time for pictures was over" for url in left)
-        due = min(due or now + 60, now + 60)
-    return Measured(count, tuple(failed), due, sum(url not in done for url in new))
-
-
-def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> None:
-    """Measure a picture that lies beside the seeds; it is measured anew when the file changes."""
-    rules = rules_of(config)
-    stamp = seeds.picture(config.paths.seeds, path, rules)
-    try:
-        if stamp is None:
-            raise PictureError("the file is gone", gone=True)
-        found = images.read(picture_head(path, config), stamp[2])
-    except (PictureError, SeedError) as error:
-        catalogue.keep_asked(url, Asked(Measure(gone=True), str(error), 1, 0), path)
-    else:
-        catalogue.keep_asked(url, Asked(found, "", 0, 0), path)
-
-
-def _asked(
-    url: str, answer: Measure | PictureError, before: Asked | None, refresh: int, now: int
-) -> Asked:
-    """What to remember of an answer, and when to ask again.
-
-    After a failure in an hour, then twice as late each time; a measured picture, and an address
-    that holds none, after `refresh`.
-    """
-    spread = blake2b(url.encode(), digest_size=2).digest()  # so that not all fall due at once
-    jitter = refresh * int.from_bytes(spread, "big") // 0xFFFF // 10
-    if isinstance(answer, Measure):
-        return Asked(answer, "", 0, now + refresh - jitter)
-    failures = before.failures + 1 if before else 1
-    if answer.gone:
-        return Asked(Measure(gone=True), str(answer), failures, now + refresh - jitter)
-    wait = min(_HOUR * 2 ** min(failures - 1, 10), max(refresh, _HOUR))
-    known = before.measure if before and not before.measure.gone else Measure()
-    return Asked(known, str(answer), failures, now + wait)
 
 
 # --- entries and feeds --------------------------------------------------------------------------

@@ -314,11 +314,11 @@ class Channel(NamedTuple):
     language: str = ""
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
-    private: bool = False  # given out only to those who have a token
     recent: int = 0  # seconds; what arrived within them stands in it beyond the limit
     max_size: int = 1 << 60  # bytes that each of its documents may have
     archive: bool = False  # what leaves it goes on to stand in archive documents
     shows: str = "articles"  # or "changes": an entry for each edit and removal
     edits: str = "updated"  # what a real change does: or "silent" or "new"
+    private: bool = False  # given out only to those who have a token
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

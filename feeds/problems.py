@@ -15,6 +15,16 @@ class Kind(NamedTuple):
     remedy: str
 
 
+def table(*, held: bool) -> str:
+    """The codes of what is held back, or of what is repaired, as a table in Markdown."""
+    rows = (
+        f"| `{code}` | {kind.meaning} | {kind.remedy} |\n"
+        for code, kind in CODES.items()
+        if kind.held == held
+    )
+    return "| code | what it means | what to do |\n| --- | --- | --- |\n" + "".join(rows)
+
+
 CODES: dict[str, Kind] = {
     # The file
     "link": Kind(

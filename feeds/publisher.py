@@ -87,7 +87,7 @@ def publish(
             if changed:
                 written.append(name)
             if name in times:
-                published[name] = dated(out, name, published[name], published[times[name]].mtime)
+                published[name] = date(out, name, published[times[name]], published[name])
         for folder in sorted(folders):
             flush(folder)
         deleted = _remove(out, [name for name in before if name not in published])
@@ -114,11 +114,10 @@ def put(out: str, name: str, body: bytes, known: Published | None = None) -> Put
     return Put(Published(digest, status.st_size, status.st_mtime_ns), folders)
 
 
-def dated(out: str, name: str, published: Published, mtime: int) -> Published:
-    """A file with this time, in nanoseconds."""
-    if published.mtime != mtime:
-        os.utime(os.path.join(out, name), ns=(mtime, mtime))
-    return published._replace(mtime=mtime)
+def date(out: str, name: str, like: Published, file: Published) -> Published:
+    """A file with the time of another."""
+    os.utime(os.path.join(out, name), ns=(like.mtime, like.mtime))
+    return file._replace(mtime=like.mtime)
 
 
 def failed(error: OSError, out: str) -> PublishError:

@@ -18,6 +18,7 @@ from feeds import (
     fitting,
     forecast,
     formats,
+    measuring,
     publisher,
     recognition,
     selection,
@@ -61,12 +62,12 @@ class Prepared(NamedTuple):
 
     config: Config  # as subscribers know the site
     bodies: dict[str, bytes | Callable[[], bytes]]
+    times: dict[str, str]  # names that get the time of another
     before: dict[str, Published]
     others: set[str]  # names of before that stay as they are
     kept: dict[str, Rendering]
     standing: dict[str, tuple[Standing, ...]]  # by slug, of the feeds that were made anew
     outlooks: tuple[Outlook, ...]  # of these feeds, and of those that go
-    times: dict[str, str]  # names of precompressed files, and those of their documents
     listed: list[Listed]
     every: list[Channel]
     edition: Edition
@@ -110,17 +111,18 @@ def prepare(
     }
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    hidden = {channel.slug for channel in every if channel.private}
-    public = [one for one in listed if one.slug not in hidden]
+    private = {channel.slug for channel in every if channel.private}
+    public = [one for one in listed if one.slug not in private]
     kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    times: dict[str, str] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
     outlooks: list[Outlook] = []
     for paths in edition.media.values():
         for path in paths:
-            bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
+            bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
     stale = {
         f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
     }
@@ -128,13 +130,12 @@ def prepare(
         [_Draft(f, limits[slug].max_size, edition.lately[slug]) for slug, f in stale.items()]
     ):
         slug, limit = made.slug, limits[made.slug].limit
-        private = limits[slug].private
-        bodies.update((formats.placed(d.name, private=private), d.body) for d in made.documents)
+        bodies.update((_placed(d.name, private), d.body) for d in made.documents)
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
         known = ledger.standing(slug)
         if known is None and not begun:
-            known = _published(config, limits[slug])
+            known = _published(config, stale[slug], private)
         full = len(stale[slug].entries) >= limit
         lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
         outlooks.append(
@@ -149,13 +150,12 @@ def prepare(
     )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
-    times: dict[str, str] = {}
     for name, document, packed in _packed(bodies, config.publish.precompressed):
         bodies[name], times[name] = packed, document
-    ours = set(_names(every, kept, ledger, config.publish.precompressed))
+    ours = set(_names(every, kept, private, config.publish.precompressed, ledger))
     others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
-        config, bodies, before, others, kept, standing, tuple(outlooks), times, listed, every,
+        config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
         edition, tuple(notes), chosen is every,
     )  # fmt: skip
 
@@ -184,9 +184,9 @@ def publish(
             others |= built.published.keys()
             archived += built.written
             for path in built.media:
-                name = editing.media_name(path)
+                name = measuring.media_name(path)
                 if name not in others:
-                    bodies[name] = partial(editing.picture_bytes, path, config)
+                    bodies[name] = partial(measuring.picture_bytes, path, config)
     outcome = publisher.publish(
         config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
         prepared.times,
@@ -200,7 +200,7 @@ def publish(
     report = report._replace(
         due=min(filter(None, dues), default=None),
         feeds=tuple(
-            one._replace(changed=tuple(n for n in written if formats.slug_of(n) == one.slug))
+            one._replace(changed=tuple(n for n in written if _slug_of(n) == one.slug))
             for one in prepared.listed
         ),
         written=written,
@@ -235,7 +235,7 @@ def _keep_house(
         ledger.register.keep_fact(f"taken by {slug}", "")
     if everything:
         for channel in archiving.values():
-            archives.spoil(channel, ledger, config.paths.out, before)
+            archives.spoil(channel, ledger, config, before)
 
 
 def _archived(shelf: Shelf, entry: Standing) -> bool:
@@ -250,13 +250,12 @@ def _standing(entry: Entry) -> Standing:
     )  # fmt: skip
 
 
-def _published(config: Config, channel: Channel) -> tuple[Standing, ...] | None:
+def _published(config: Config, feed: Feed, private: Collection[str]) -> tuple[Standing, ...] | None:
     """What stands in the feed by the output folder alone, where no ledger remembers it."""
     from feeds.formats import reading
 
     for form in ("json", "atom", "rss"):
-        name = f"{channel.slug}/{formats.FILES[form][0]}"
-        name = formats.placed(name, private=channel.private)
+        name = _placed(f"{feed.slug}/{formats.FILES[form][0]}", private)
         body = publisher.body_of(config.paths.out, name)
         if body is not None:
             with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
@@ -379,6 +378,11 @@ def _written(draft: _Draft) -> Iterator[_Written]:
     yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
+def _placed(name: str, private: Collection[str]) -> str:
+    """Where a feed's document of this name is published, below the output folder."""
+    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
+
+
 def _packed(
     bodies: Mapping[str, bytes | Callable[[], bytes]], wanted: Iterable[str]
 ) -> list[tuple[str, str, Callable[[], bytes]]]:
@@ -391,22 +395,30 @@ def _packed(
     ]
 
 
+def _slug_of(name: str) -> str:
+    """The slug of the feed to which a published file belongs; `SITE` for what belongs to none."""
+    slug, slash, _ = name.removeprefix(f"{formats.PRIVATE}/").partition("/")
+    return slug if slash else SITE
+
+
 def _names(
     every: Iterable[Channel],
     kept: Mapping[str, Rendering],
-    ledger: Ledger,
+    private: Collection[str],
     packed: Sequence[str],
+    ledger: Ledger,
 ) -> Iterator[str]:
     """The names of all that is published."""
     for rendering in kept.values():
-        yield from map(editing.media_name, rendering.media)
-    for channel in every:
-        for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
-            yield from archives.names(channel, archive)
-            yield from map(editing.media_name, archive.media)
-    for name in (*(n for channel in every for n in formats.names(channel)), *formats.SITE_FILES):
+        yield from map(measuring.media_name, rendering.media)
+    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
+    for name in (*documents, *formats.SITE_FILES):
         yield name
         yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
+    for channel in every:
+        for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
+            yield from archives.names(channel, archive, packed)
+            yield from map(measuring.media_name, archive.media)
 
 
 def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:

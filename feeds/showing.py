@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import editing, identity, images, renewal, seeds, selection, survey
+from feeds import editing, identity, images, recognition, renewal, seeds, selection, survey
 from feeds.dates import utc
-from feeds.glimpse import measured
+from feeds.glance import measured
+from feeds.ledger import Ledger
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from feeds.config import Config
+    from feeds.model import Heading
 
 
 class DateShown(NamedTuple):
@@ -98,7 +101,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
         taken_by=tuple(c.slug for c in takers) if heading.published <= now else (),
         title=heading.title,
         link=heading.link,
-        id=identity.tag(config.site.authority, config.site.since, identity.mark(key)),
+        id=_id(config, heading),
         key=key,
         source=source.title,
         language=article.language or source.language,
@@ -122,6 +125,18 @@ def explain(config: Config, path: str, now: int) -> Shown:
         ),
         problems=tuple(_problem(note) for note in (*heading.notes, *article.notes)),
     )  # fmt: skip
+
+
+def _id(config: Config, heading: Heading) -> str:
+    """The id under which subscribers know the article, or will."""
+    path = os.path.join(config.paths.state, "ledger.sqlite")
+    mark, authority = identity.mark(identity.key(heading)), config.site.authority
+    if os.path.exists(path):
+        with closing(Ledger(path)) as ledger:
+            mark = recognition.marked(heading, None, ledger.register)
+            if not config.named:
+                authority = ledger.fact("authority") or authority
+    return identity.tag(authority, config.site.since, mark)
 
 
 def refused(config: Config, path: str, error: SeedError) -> Shown:

@@ -104,8 +104,13 @@ def problems(given: Namespace, console: Console) -> int:
 
 def explain(given: Namespace, console: Console) -> int:
     """Tell what the code of a problem means, and what to do."""
+    from feeds.problems import table
     from feeds.schema import near
 
+    if given.table:
+        tables = [table(held=True), table(held=False)]
+        console.result({"held": tables[0], "repaired": tables[1]}, tables)
+        return WELL
     codes = given.codes or list(CODES)
     for code in codes:
         if code not in CODES:

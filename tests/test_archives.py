@@ -291,3 +291,44 @@ def test_a_first_build_that_is_killed_goes_on_where_it_was(
     site.build(NOW)
     assert len(set(flat(walked(site)))) == len(flat(walked(site))) == 2500
     assert site.bytes() == fresh(site, tmp_path_factory)
+
+
+def test_incremental_equals_fresh_with_tiny_archives(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any series of edits, with archive documents that close after two articles."""
+    from hypothesis import HealthCheck, settings
+    from hypothesis.stateful import initialize, invariant, run_state_machine_as_test
+    from test_cycle import Edits
+
+    from feeds import shelving
+
+    monkeypatch.setattr(shelving, "WAITING", 2)
+    monkeypatch.setattr(shelving, "SIZE", 3)
+
+    class Archived(Edits):
+        factory = tmp_path_factory
+
+        @initialize()
+        def begin(self) -> None:
+            super().begin()
+            self.site.configure(
+                "[[feed]]\nslug = 'all'\nlimit = 2\nrecent = '1d'\narchive = true\n[guard]\nleast = 99\n"
+            )
+
+        @invariant()
+        def every_article_once(self) -> None:
+            seeds = self.site.build(self.now)
+            titles = [title for document in walked(self.site) for title in document]
+            twins = sum(1 for problem in seeds.repaired if problem.code == "twin")
+            assert len(titles) == seeds.seeds - len(seeds.held) - seeds.waiting - twins
+
+    run_state_machine_as_test(
+        Archived,
+        settings=settings(
+            max_examples=10,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

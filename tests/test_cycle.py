@@ -388,6 +388,12 @@ def test_bad_seeds_are_reported_and_the_others_published(site: Site) -> None:
     assert {problem.code for problem in site.build().held} == {"not-a-file", "link"}
 
 
+def test_a_bad_seed_that_is_written_anew_is_told_once(site: Site) -> None:
+    for text in ("", " ", "  "):
+        site.write("s/1.md", text)
+        assert [problem.code for problem in site.build().held] == ["empty"]
+
+
 def test_what_only_the_whole_seed_shows_is_held_and_its_place_filled(site: Site) -> None:
     site.configure("[[feed]]\nslug = 'all'\nlimit = 2\n")
     for number in range(4):

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 from feeds import cli, config
-from feeds.problems import CODES
+from feeds.problems import CODES, table
 
 HOME = Path(__file__).parents[1]
 README = HOME.joinpath("README.md").read_text(encoding="utf-8")
@@ -18,6 +18,12 @@ README = HOME.joinpath("README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_tables_of_problems_are_those_of_the_code() -> None:
+    """`feeds explain --table` prints them."""
+    for held in (True, False):
+        assert table(held=held) in README
 
 
 def test_every_problem_is_in_the_table() -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from feeds import cli, cycle, identity, ids
+from feeds import cli, cycle, identity, ids, showing
 from feeds.model import FeedsError, PublishError, StateError
 
 HOUR, DAY = 3600, 86_400
@@ -71,6 +71,7 @@ def test_an_article_keeps_its_id(site: Site, change: str) -> None:
     (site.root / ".feeds/catalogue.sqlite").unlink()
     site.build(NOW + 2 * DAY)
     assert only(site)["id"] == before["id"]
+    assert showing.explain(site.load(), path, NOW).id == before["id"]
 
 
 def test_an_article_keeps_its_id_through_any_chain_of_changes(site: Site) -> None:

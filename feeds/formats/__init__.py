@@ -37,21 +37,10 @@ def address(feed: Feed | Listed, form: str) -> str:
     return feed.home + FILES[form][0]
 
 
-def placed(name: str, *, private: bool) -> str:
-    """Where a document of this name is published: a private feed's where no other server looks."""
-    return f"{PRIVATE}/{name}" if private else name
-
-
-def slug_of(name: str) -> str:
-    """The slug of the feed that a published document belongs to; "" where it belongs to none."""
-    slug, slash, _ = name.removeprefix(f"{PRIVATE}/").partition("/")
-    return slug if slash else ""
-
-
 def names(channel: Channel) -> list[str]:
-    """Where a feed's documents are published."""
+    """The names of a feed's documents, as `render` gives them."""
     files = (*(FILES[form][0] for form in channel.formats), "index.html")
-    return [placed(f"{channel.slug}/{file}", private=channel.private) for file in files]
+    return [f"{channel.slug}/{file}" for file in files]
 
 
 def render(feed: Feed) -> tuple[Document, ...]:

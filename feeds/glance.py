@@ -1,4 +1,7 @@
-"""What a catalogue keeps, looked into from beside: only read, so a build may be at work on it."""
+"""A glance into the catalogue while a build may be at work: only read, so nobody has to wait.
+
+A door to sqlite3, as the catalogue is.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from feeds.model import Measure, StateError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def noted(path: str, name: str) -> str:
-    """What the catalogue at `path` keeps under `name`; only read, so it never has to wait."""
+    """What the catalogue at `path` keeps under `name`; "" when nothing."""
     with _looked_into(path) as db:
         if db is None:
             return ""
@@ -25,7 +27,7 @@ def noted(path: str, name: str) -> str:
 
 
 def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
-    """What the catalogue at `path` knows of pictures; only read, so it may be asked at any time."""
+    """What the catalogue at `path` knows of pictures, by their addresses."""
     with _looked_into(path) as db:
         if db is None:
             return {}
@@ -38,6 +40,8 @@ def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
 
 @contextmanager
 def _looked_into(path: str) -> Iterator[sqlite3.Connection | None]:
+    from urllib.parse import quote
+
     if not os.path.exists(path):
         yield None
         return
