@@ -292,8 +292,8 @@ class _Worker:
                     published[file] = publisher.date(out, file, published[name], published[file])
                 folders.update(changed)
                 written.extend([file] if changed else [])
-        for changed in sorted(folders):
-            publisher.flush(changed)
+        for touched in sorted(folders):
+            publisher.flush(touched)
         return published, written
 
 
