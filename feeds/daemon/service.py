@@ -332,10 +332,11 @@ class _Daemon:
             if self._clock is not None:
                 self._clock.stop()
             self._start_clock()
-        if self._courier is not None:
-            self._courier.stop()
-            self._courier = None
-        self._start_courier()
+        if (after.paths, after.site, after.websub) != (before.paths, before.site, before.websub):
+            if self._courier is not None:
+                self._courier.stop()
+                self._courier = None
+            self._start_courier()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
@@ -440,8 +441,11 @@ class _Daemon:
         self._health.failed(reason)
         self._notifier.tell(f"STATUS=the last build failed: {reason.splitlines()[0]}")
 
-    def _delivered(self, what: tuple[int, tuple[websub.Delivery, ...]]) -> None:
-        untold, deliveries = what
+    def _delivered(self, what: tuple[int, tuple[websub.Delivery, ...], str]) -> None:
+        untold, deliveries, failure = what
+        if failure:
+            self._journal.tell("hubs.failed", "error", reason=failure)
+            return
         for letter, reason, _ in deliveries:
             told = "hub.failed" if reason else "hub.told"
             level = "warning" if reason else "info"
