@@ -128,13 +128,28 @@ def test_an_interval_counts_from_now() -> None:
     assert second - first == timedelta(seconds=90)
 
 
+def test_a_time_that_a_sleeping_machine_passed_is_made_good() -> None:
+    struck = threading.Event()
+    running = clock.Clock(schedule(cron="0 3 * * *"), "UTC", struck.set)
+    running.start()
+    try:
+        planned = running.next()
+        assert planned is not None
+        running.renew(planned - timedelta(seconds=1))
+        assert not struck.is_set()
+        running.renew(planned + timedelta(hours=5))
+        assert struck.is_set()
+    finally:
+        running.stop()
+
+
 def test_a_running_clock_strikes_and_can_be_set_anew() -> None:
     struck = threading.Event()
     running = clock.Clock(schedule(every=1), "UTC", struck.set)
     running.start()
     try:
         assert running.next() is not None
-        running.renew()
+        running.renew(datetime(2020, 1, 1, tzinfo=UTC))
         assert struck.wait(20)
     finally:
         running.stop()

@@ -91,19 +91,27 @@ class Clock:
 
     def __init__(self, schedule: Schedule, zone: str, strike: Callable[[], None]) -> None:
         """Call `strike` at each time."""
-        self._trigger = trigger(schedule, zone)
+        self._schedule, self._zone, self._strike = schedule, zone, strike
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True}
         )
-        self._job = self._scheduler.add_job(strike, self._trigger)
+        self._job = self._scheduler.add_job(strike, trigger(schedule, zone))
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
 
-    def renew(self) -> None:
-        """Plan anew, after the system's clock was set or the machine slept."""
-        self._scheduler.reschedule_job(self._job.id, trigger=self._trigger)
+    def renew(self, now: datetime) -> None:
+        """Plan anew, after the system's clock was set or the machine slept.
+
+        A time that was passed meanwhile is made good.
+        """
+        planned = self.next()
+        # Not the trigger of before: an interval's begins at the time of the clock that was wrong.
+        fires = trigger(self._schedule, self._zone)
+        self._scheduler.reschedule_job(self._job.id, trigger=fires)
+        if planned is not None and planned <= now:
+            self._strike()
 
     def next(self) -> datetime | None:
         """When it strikes next."""

@@ -172,7 +172,7 @@ class _Daemon:
             self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
             self._agenda.ask("rescan")
             if self._clock is not None:
-                self._clock.renew()
+                self._clock.renew(_utc())
         self._offset = offset
 
     def _settle_anew(self) -> None:
