@@ -6,15 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench soak setup lock clean
+.PHONY: run test lint bench soak setup outside lock clean
 
 run: setup
 	$(BIN)/feeds generate --offline
 	@echo
 	@echo "The feeds are in out/: open out/index.html in a browser, or out/all/atom.xml in a feed reader."
 
-test: lint
+test: lint outside
 	$(BIN)/pytest
+
+# Feed readers, web servers and a browser, with which the tests meet the world.
+outside: setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/outside.sh $(VENV)/outside
 
 lint: setup
 	$(BIN)/ruff check

@@ -54,7 +54,11 @@ def parser() -> argparse.ArgumentParser:
     generate = verb("generate", "bring the feeds up to date, once")
     generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another build to end (60)"
+        "--wait",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for another build to end (60)",
     )
 
     check = verb("check", "read every article, write nothing, and list every problem")
@@ -65,10 +69,30 @@ def parser() -> argparse.ArgumentParser:
     show = verb("show", "explain how one article is understood")
     show.add_argument("path", help="of its file")
 
+    serve = verb("serve", "give the feeds out over HTTP")
+    serve.add_argument("--host", help="the address to listen on (host in [serve])")
+    serve.add_argument("--port", type=int, help="the port (port in [serve])")
+    serve.add_argument(
+        "--watch", action="store_true", help="keep the feeds right as well: a daemon"
+    )
+    serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
+
+    stats = verb("stats", "tell from an access log who reads the feeds, and how")
+    stats.add_argument(
+        "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
+    )
+    stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
+
+    tokens = verb("tokens", "say who may read the private feeds")
+    tokens.add_argument("action", choices=("list", "add", "revoke"))
+    tokens.add_argument("name", nargs="?", default="", help="of the subscriber")
+
     daemon = verb("daemon", "keep the feeds right, until it is told to stop")
     daemon.add_argument(
         "--log", choices=("text", "json"), default="text", help="how events are written (text)"
     )
+
+    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP as well")
 
     verb("status", "tell what the daemon does, and when it does the next")
 
@@ -81,6 +105,17 @@ def parser() -> argparse.ArgumentParser:
     completion = verb("completion", "print the completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
     return top
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds from 0 up."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
+    return value
 
 
 def _common(default: object) -> argparse.ArgumentParser:

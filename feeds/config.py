@@ -71,8 +71,9 @@ class Seeds(NamedTuple):
     """Which files are articles."""
 
     suffixes: tuple[str, ...] = key(
-        (".md", ".markdown", ".html", ".htm", ".txt"), "the endings of article files"
-    )
+        (".md", ".markdown", ".html", ".htm", ".txt"), "the endings of article files",
+        check="suffixes",
+    )  # fmt: skip
     ignore: tuple[str, ...] = key(
         ("README*", "_*"), "names of files and folders to pass over, as globs; dot files always are"
     )
@@ -194,11 +195,60 @@ class FeedTable(NamedTuple):
     author: str = key("", "default: the source's or the site's")
     pictures: str = key("all", "which pictures become enclosures", choices=("all", "lead", "none"))
     include: tuple[Rule, ...] | None = key(
-        None, "only articles for which this rule holds, or one of these", reads="rules"
+        None,
+        'only articles for which this holds, or one of a list: { title = ["word"] };'
+        " also path, source, host, title_matches, after, before, any, all, not",
+        reads="rules",
     )
+    private: bool = key(False, "only for subscribers with a token, from `feeds serve`")
     exclude: tuple[Rule, ...] | None = key(
-        None, "no article for which this rule holds, or one of these", reads="rules"
+        None,
+        'no article for which this holds, or one of a list: { path = "drafts/**" }',
+        reads="rules",
     )
+
+
+class Publish(NamedTuple):
+    """What is published beside the documents."""
+
+    precompressed: tuple[str, ...] = key(
+        (), "gzip, br, zstd: every document also as .gz, .br, .zst, for a server that sends those",
+        choices=("gzip", "br", "zstd"),
+    )  # fmt: skip
+
+
+class Serve(NamedTuple):
+    """How `feeds serve` gives out what is published."""
+
+    host: str = key("127.0.0.1", "the address it listens on; 0.0.0.0: every one of this machine")
+    port: int = key(8000, "the port", least=1)
+    trusted: tuple[str, ...] = key(
+        (), "proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8",
+        check="networks",
+    )  # fmt: skip
+    log: str = key("access.log", 'the access log, in the state folder; "-": stdout; "": none')
+    log_format: str = key("combined", "of its lines", choices=("combined", "common", "json"))
+    log_size: int = key(
+        32 << 20, "a larger log becomes log.1, and a new one begins", reads="bytes", least=1024
+    )
+    memory: int = key(
+        32 << 20, "files may take so much memory; others are read when asked for", reads="bytes",
+        least=1 << 20,
+    )  # fmt: skip
+    limit: int = key(
+        0, "who fetches a whole feed more often than this, without asking for what is new, is told"
+        " to wait (429); 0: no one is", reads="seconds",
+    )  # fmt: skip
+
+
+class Moved(NamedTuple):
+    """What lay at another address before, or is gone."""
+
+    path: str = key(REQUIRED, "where it was, below url: a feed's slug, or one file")
+    to: str = key(
+        "", "where it is now: another path, or an absolute address; not set: gone for good"
+    )
+    status: int = key(301, "301, which every reader follows, or 308", choices=(301, 308))
 
 
 class Config(NamedTuple):
@@ -215,6 +265,9 @@ class Config(NamedTuple):
     websub: Websub
     sources: tuple[Source, ...]
     feeds: tuple[FeedTable, ...]
+    publish: Publish
+    serve: Serve
+    moved: tuple[Moved, ...]
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
@@ -251,6 +304,7 @@ class Config(NamedTuple):
             language=table.language or (source.language if source else site.language),
             author=table.author or (source.author if source else "") or site.author or site.title,
             pictures=table.pictures,
+            private=table.private,
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )
@@ -267,8 +321,12 @@ TABLES: dict[str, type[Any]] = {
     "websub": Websub,
     "source": Source,  # [[source]]
     "feed": FeedTable,  # [[feed]]
+    "publish": Publish,
+    "serve": Serve,
+    "moved": Moved,  # [[moved]]
 }
-LISTS = ("source", "feed")
+LISTS = ("source", "feed", "moved")
+_PLURAL = {"source": "sources", "feed": "feeds", "moved": "moved"}  # as `Config` names them
 
 
 def slug_of(folder: str) -> str:
@@ -343,7 +401,10 @@ def _settled(config: Config) -> Config:
     hubs = tuple(dict.fromkeys(urls.normal(hub) for hub in config.websub.hubs))
     authority = config.site.authority or url.split("/")[2].partition(":")[0]
     site = config.site._replace(url=url if url.endswith("/") else f"{url}/", authority=authority)
-    return config._replace(paths=paths, site=site, websub=Websub(hubs))
+    serve = config.serve
+    if serve.log not in {"", "-"}:
+        serve = serve._replace(log=os.path.normpath(os.path.join(paths.state, serve.log)))
+    return config._replace(paths=paths, site=site, websub=Websub(hubs), serve=serve)
 
 
 def _judge(config: Config, reader: Reader) -> None:
@@ -392,7 +453,7 @@ def effective(config: Config) -> str:
     parts: list[str] = []
     for name, kind in TABLES.items():
         if name in LISTS:
-            tables = config.sources if name == "source" else config.feeds
+            tables = getattr(config, _PLURAL[name])
             parts.extend(f"[[{name}]]\n{''.join(keys(kind, table))}" for table in tables)
         else:
             parts.append(f"[{name}]\n{''.join(keys(kind, getattr(config, name)))}")
@@ -404,7 +465,7 @@ def as_tables(config: Config) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for name in TABLES:
         if name in LISTS:
-            listed = config.sources if name == "source" else config.feeds
+            listed = getattr(config, _PLURAL[name])
             tables[name] = [table._asdict() for table in listed]
         else:
             tables[name] = getattr(config, name)._asdict()

@@ -138,7 +138,7 @@ def _bar() -> Any:
 def report(report: Report, out: str, bold: Any) -> Iterable[str]:
     """What a build did, for a person."""
     yield (
-        f"{bold('seeds')}     {_many(report.seeds, 'seed')}: {report.read} read,"
+        f"{bold('seeds')}     {many(report.seeds, 'seed')}: {report.read} read,"
         f" {report.unchanged} unchanged"
         + (f", {report.removed} gone" if report.removed else "")
         + (f", {report.waiting} waiting for their date" if report.waiting else "")
@@ -152,8 +152,8 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
         yield f"{bold('pictures')}  {report.measured} measured{unknown}"
     changed = [feed for feed in report.feeds if feed.changed]
     yield (
-        f"{bold('feeds')}     {len(changed)} of {_many(len(report.feeds), 'feed')} changed,"
-        f" {_many(len(report.written), 'file')} written"
+        f"{bold('feeds')}     {len(changed)} of {many(len(report.feeds), 'feed')} changed,"
+        f" {many(len(report.written), 'file')} written"
         + (f", {len(report.deleted)} removed" if report.deleted else "")
         + f", {report.seconds:.1f} s"
     )
@@ -194,5 +194,6 @@ def _width(text: str) -> int:
     return sum(2 if east_asian_width(c) in {"W", "F"} else 1 for c in text)
 
 
-def _many(count: int, noun: str) -> str:
+def many(count: int, noun: str) -> str:
+    """So many of them."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from feeds import identity, images, seeds, selection, urls, workers
+from feeds import cadence, identity, images, seeds, selection, urls, workers
 from feeds.catalogue import Asked, Catalogue
 from feeds.dates import utc
 from feeds.model import Article, Entry, Feed, Heading, Measure, PictureError, SeedError
@@ -314,7 +314,8 @@ def feed_of(
         rights=site.rights,
         icon=site.icon,
         logo=site.logo,
-        hubs=config.websub.hubs,
+        hubs=config.websub.hubs if not channel.private else (),
+        period=cadence.between_builds(config.schedule),
     )
 
 

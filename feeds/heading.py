@@ -78,12 +78,13 @@ class Reading(NamedTuple):
     reason: str  # why the published date won
 
 
-def quick(text: str, path: str, habits: Habits) -> Heading | None:
+def quick(text: str | None, path: str, habits: Habits) -> Heading | None:
     """What `explain` says of a seed in the common form, at a third of its cost; else None.
 
-    `text` need not be the whole header: whatever is not all there is not in the common form.
+    `text` need not be the whole header: whatever is not all there is not in the common form.  None
+    stands for bytes that are no text by themselves.
     """
-    found = _COMMON.match(text)
+    found = _COMMON.match(text) if text else None
     if not found or habits.trim:
         return None
     epoch, title, link, *date = found.groups()

@@ -193,6 +193,7 @@ class Feed(NamedTuple):
     icon: str = ""  # absolute URL of a square picture
     logo: str = ""  # absolute URL of a picture twice as wide as high
     hubs: tuple[str, ...] = ()  # WebSub hubs that tell of new entries
+    period: int = 0  # seconds between two builds; 0: unknown
 
 
 class Document(NamedTuple):
@@ -299,5 +300,6 @@ class Channel(NamedTuple):
     language: str = ""
     author: str = ""
     pictures: str = "all"  # or "lead" or "none"
+    private: bool = False  # given out only to those who have a token
     source: str | None = None  # only articles of this first-level folder
     rule: Rule = Rule()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.model import Published, PublishError
@@ -43,13 +44,15 @@ def publish(
     keep: Iterable[str],
     promise: Callable[[Iterable[str]], None],
     progress: Callable[[int, int], None],
+    times: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
     """Make the output folder hold `bodies` and what it held of `keep`, and nothing else of ours.
 
     `bodies` maps names to bytes, or to a function that reads them; `before` is what we left there
     last time: only these names are ever removed.  `promise` is told the new names before the first
     is written, so that they are known for ours even if this run does not come to its end;
-    `progress` is told before each how many are done, and may raise to end it there.
+    `progress` is told before each how many are done, and may raise to end it there.  A name in
+    `times` gets the time of another that stands before it.
 
     Raises PublishError when the folder can't be written to; files written until then stay.
     """
@@ -76,6 +79,9 @@ def publish(
                 _replace(path, body, digest)
                 folders.add(os.path.dirname(path))
                 written.append(name)
+            if name in times:
+                moment = published[times[name]].mtime
+                os.utime(path, ns=(moment, moment))
             status = os.stat(path)
             published[name] = Published(digest, status.st_size, status.st_mtime_ns)
         for folder in sorted(folders):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feeds import editing, formats, publisher, selection, workers
+from feeds import codings, editing, formats, publisher, selection, workers
 from feeds.dates import utc
 from feeds.formats import proof
 from feeds.ledger import Rendering
@@ -55,26 +55,34 @@ def renew(
     fresh = {feed.slug: _rendering(feed, edition.media[feed.slug]) for feed in edition.feeds}
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    kept[SITE] = Rendering(digest(VERSION, config.site, listed))
+    private = {channel.slug for channel in every if channel.private}
+    public = [one for one in listed if one.slug not in private]
+    kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
+    times: dict[str, str] = {}
     for paths in edition.media.values():
         for path in paths:
             bodies[editing.media_name(path)] = partial(editing.picture_bytes, path, config)
     stale = [f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]]
-    bodies.update(_rendered(stale))
+    for name, body in _rendered(stale):
+        bodies[_placed(name, private)] = body
     if everything or renderings.get(SITE) != kept[SITE]:
-        bodies.update((d.name, d.body) for d in formats.render_site(config.site, listed))
-    others = set(_names(before, every, kept)) - bodies.keys()
+        bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
+    for name, document, packed in _packed(bodies, config.publish.precompressed):
+        bodies[name], times[name] = packed, document
+    ours = set(_names(every, kept, private, config.publish.precompressed))
+    others = [name for name in before if name in ours and name not in bodies]
     publisher.sweep(config.paths.out)
     outcome = publisher.publish(
-        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing")
-    )
+        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
+        times,
+    )  # fmt: skip
     ledger.record(outcome.published, kept)
 
     report = told(found, catalogue, now)._replace(
         feeds=tuple(
-            one._replace(changed=tuple(n for n in outcome.written if n.startswith(f"{one.slug}/")))
+            one._replace(changed=tuple(n for n in outcome.written if _slug_of(n) == one.slug))
             for one in listed
         ),
         written=outcome.written,
@@ -168,14 +176,42 @@ def _proofed(feed: Feed) -> Iterator[tuple[str, bytes]]:
         yield document.name, document.body
 
 
+def _placed(name: str, private: Collection[str]) -> str:
+    """Where a feed's document of this name is published, below the output folder."""
+    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
+
+
+def _packed(
+    bodies: Mapping[str, bytes | Callable[[], bytes]], wanted: Iterable[str]
+) -> list[tuple[str, str, Callable[[], bytes]]]:
+    """The precompressed files of documents: name, the document's name, and what makes the bytes."""
+    return [
+        (f"{name}{codings.SUFFIXES[coding]}", name, partial(codings.CODINGS[coding], body))
+        for coding in wanted
+        for name, body in bodies.items()
+        if isinstance(body, bytes)
+    ]
+
+
+def _slug_of(name: str) -> str:
+    """The slug of the feed to which a published file belongs; `SITE` for what belongs to none."""
+    slug, slash, _ = name.removeprefix(f"{formats.PRIVATE}/").partition("/")
+    return slug if slash else SITE
+
+
 def _names(
-    before: Iterable[str], every: Iterable[Channel], kept: Mapping[str, Rendering]
+    every: Iterable[Channel],
+    kept: Mapping[str, Rendering],
+    private: Collection[str],
+    packed: Sequence[str],
 ) -> Iterator[str]:
-    """Which of the names of before still belong to a feed."""
-    media = {editing.media_name(path) for rendering in kept.values() for path in rendering.media}
-    documents = {name for channel in every for name in formats.names(channel)}
-    ours = media | documents | {*formats.SITE_FILES}
-    return (name for name in before if name in ours)
+    """The names of all that is published."""
+    for rendering in kept.values():
+        yield from map(editing.media_name, rendering.media)
+    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
+    for name in (*documents, *formats.SITE_FILES):
+        yield name
+        yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
 
 
 def _listed(channel: Channel, rendering: Rendering, config: Config) -> Listed:

@@ -30,7 +30,7 @@ class Key(NamedTuple):
     meaning: str
     reads: str = ""  # a name in `_READERS`; default: the type of the default
     check: str = ""  # a name in `_CHECKS`
-    choices: tuple[str, ...] = ()
+    choices: tuple[object, ...] = ()
     least: int | None = None
 
 
@@ -113,9 +113,11 @@ def _value(known: Key, value: object) -> object:
     read = _READERS[known.reads or type(default).__name__](value)
     for one in (read if isinstance(read, tuple) else (read,)) if known.choices else ():
         if one not in known.choices:
-            raise ValueError(f"{one!r} is none of {', '.join(filter(None, known.choices))}")
-    if known.choices and read == ():
-        raise ValueError(f"at least one of {', '.join(known.choices)}")
+            raise ValueError(
+                f"{one!r} is none of {', '.join(str(one) for one in known.choices if one)}"
+            )
+    if known.choices and read == () != known.default:
+        raise ValueError(f"at least one of {', '.join(map(str, known.choices))}")
     if known.least is not None and read < known.least:
         raise ValueError(f"{value!r} is too little; at least {known.least}")
     if known.check:
@@ -276,6 +278,18 @@ def _slug(value: str) -> None:
         raise ValueError(f"{value!r} may hold letters, digits, '-', '_' and '.'")
 
 
+def _networks(values: tuple[str, ...]) -> None:
+    from ipaddress import ip_network
+
+    for value in values:
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is no address or network, such as 127.0.0.1 or 10.0.0.0/8"
+            ) from None
+
+
 def _authority(value: str) -> None:
     if value and not _AUTHORITY.match(value):
         raise ValueError(f"{value!r} must be a domain of yours, such as example.org")
@@ -284,6 +298,14 @@ def _authority(value: str) -> None:
 def _email(value: str) -> None:
     if value and not _EMAIL.match(value):
         raise ValueError(f"{value!r} must be an address, such as me@example.org")
+
+
+def _suffixes(values: tuple[str, ...]) -> None:
+    if not values:
+        raise ValueError("at least one ending, such as .md")
+    for value in values:
+        if not re.fullmatch(r"\.[^./\s]+", value):
+            raise ValueError(f"{value!r} must be a dot and letters, such as .md")
 
 
 def _selectors(values: tuple[str, ...]) -> None:
@@ -334,8 +356,10 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "since": _since,
     "path": _path,
     "patterns": _patterns,
+    "suffixes": _suffixes,
     "slug": _slug,
     "encoding": _encoding,
+    "networks": _networks,
     "authority": _authority,
     "email": _email,
     "selectors": _selectors,

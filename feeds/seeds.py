@@ -352,6 +352,8 @@ def _text(text: str, encoding: str, note: str = "") -> Text:
 
 def decode_head(data: bytes) -> str | None:
     """The text of a seed's first bytes, or None where only the whole seed can tell its encoding."""
+    if b"\0" in data:
+        return None
     try:
         return utf_8_decode(data, "strict", False)[0]  # False: a letter may be cut at the end
     except UnicodeDecodeError:

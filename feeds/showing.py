@@ -147,6 +147,8 @@ def _below(config: Config, path: str) -> str:
         whole = os.path.join(root, path)
     if not os.path.lexists(whole):
         raise FeedsError(f"{path}: there is no such file here nor in {root}")
+    if os.path.isdir(whole):
+        raise FeedsError(f"{path}: it is a folder; name one of the files in it")
     below = os.path.relpath(
         os.path.join(os.path.realpath(os.path.dirname(whole)), os.path.basename(whole)),
         os.path.realpath(root),

@@ -20,7 +20,7 @@ from feeds.model import Heading, Problem, SeedError
 from feeds.seeds import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from feeds.catalogue import Row
     from feeds.config import Config
@@ -94,12 +94,14 @@ def survey(
     processes: int,
     progress: Callable[[int], None],
     hint: Hint | None = None,
+    chores: Iterable[object] = (),
 ) -> Found:
     """Bring the catalogue up to date with the seed folder `root`.
 
     `habits` tells what is known of a source, `now` is in seconds, `progress` is told how many
     seeds were read.  With a `hint`, only the folders it names are looked at, and what lies below
-    them.  Raises OSError when there is no seed folder.
+    them.  `chores` are drawn while other processes read seeds for the first time.  Raises OSError
+    when there is no seed folder.
     """
     tops, remembered = _hinted(root, hint, catalogue) if hint else ([], {})
     hinted = bool(tops)
@@ -111,7 +113,9 @@ def survey(
     read = removed = changes = unsettled = 0
     clock = _Clock(now * 1_000_000_000, hint)
 
-    if not remembered:
+    if remembered:
+        chores = ()
+    else:
         import feeds.heading  # noqa: F401  before the workers are forked, so that each has it
 
     def look(top: bytes) -> Iterator[_Seen]:
@@ -121,7 +125,7 @@ def survey(
 
     if hinted or (remembered and catalogue.count() < _FEW):
         processes = 1
-    for seen in _uncollected(workers.spread(look, tops, processes)):
+    for seen in _uncollected(workers.spread(look, tops, processes, chores)):
         vanished.discard(seen.path)
         if seen.reason:
             problems.append(Problem("unreadable", seeds.path_of(seen.path), seen.reason))
@@ -213,6 +217,8 @@ def _compared(
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
         return _Seen(path, None, unsettled=unsettled)  # or the same in another order
+    from feeds import heading, identity  # not before something changed: most builds never need them
+
     is_seed = seeds.seed_test(rules)
     known = habits(os.fsdecode(path.partition(b"/")[0]))
     pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if not is_seed(n))
@@ -225,8 +231,15 @@ def _compared(
     for name, head in seeds.heads(root, path, files, rules):
         stamp = files[name]
         try:
-            found = _understood(root, above + os.fsdecode(name), head, stamp, rules, known)
-            rows.append(_row(name, found))
+            where = above + os.fsdecode(name)
+            found = heading.quick(seeds.decode_head(head), where, known)
+            if found is None or stamp[2] > rules.max_size:
+                found = _explained(root, where, stamp, rules, known)
+            ident, twin = identity.short(identity.key(found)), identity.twin(found)
+            notes = " ".join(found.notes)
+            rows.append((
+                name, found.published, found.updated, ident, twin, found.title, found.link, notes
+            ))  # fmt: skip
         except SeedError as error:
             if error.code == "unreadable":
                 unread.append((name, error.detail))
@@ -263,27 +276,11 @@ def _restored(listing: Listing, old: Listing, clock: _Clock) -> int:
     return len(young)
 
 
-def _row(name: bytes, found: Heading) -> Row:
-    from feeds import identity
-
-    ident, twin = identity.short(identity.key(found)), identity.twin(found)
-    notes = " ".join(found.notes)
-    return name, found.published, found.updated, ident, twin, found.title, found.link, notes
-
-
-def _understood(
-    root: str, path: str, head: bytes, stamp: Stamp, rules: Rules, habits: Habits
-) -> Heading:
-    """The heading of one seed: from its first KiB, or from more of it where that is needed."""
+def _explained(root: str, path: str, stamp: Stamp, rules: Rules, habits: Habits) -> Heading:
+    """The heading of a seed that is not in the common form."""
     mtime, _, size, _ = stamp
     if size > rules.max_size:
         raise SeedError("too-large", f"{size} bytes; at most {rules.max_size}")
-    from feeds import heading  # not before something changed: most builds never need it
-
-    if head and b"\0" not in head:
-        text = seeds.decode_head(head)
-        if text is not None and (found := heading.quick(text, path, habits)):
-            return found
     return explained(root, path, rules, habits, mtime // 1_000_000_000).heading
 
 
@@ -292,7 +289,7 @@ def explained(root: str, path: str, rules: Rules, habits: Habits, mtime: int) ->
     from feeds import heading
 
     data = seeds.read(root, path, rules, seeds.LONG_HEAD)
-    text = seeds.decode_head(data) if data.strip() and b"\0" not in data else None
+    text = seeds.decode_head(data) if data.strip() else None
     note = ""
     if text is None or text.startswith("\ufeff"):
         whole = seeds.decode(seeds.read(root, path, rules), habits.encoding)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from feeds.console import PROBLEMS, USAGE, WELL
-from feeds.model import ConfigError, SeedError
+from feeds.model import ConfigError, FeedsError, SeedError
 
 _HUBS = 20.0  # seconds after which no further hub is told
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from feeds.config import Config
     from feeds.console import Console
@@ -81,9 +83,11 @@ def check(given: Namespace, console: Console) -> int:
 
 
 def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
+    from feeds.console import many
+
     yield from problems((*checked.held, *checked.repaired), os.path.relpath(settings.paths.seeds))
     yield (
-        f"{checked.seeds} seeds: {len({p.path for p in checked.held})} held back,"
+        f"{many(checked.seeds, 'seed')}: {len({p.path for p in checked.held})} held back,"
         f" {len({p.path for p in checked.repaired})} repaired"
     )
 
@@ -105,14 +109,22 @@ def show(given: Namespace, console: Console) -> int:
 
 def daemon(given: Namespace, console: Console) -> int:
     """Keep the feeds right, until it is told to stop."""
+    return _keep(given, console, given.log, partial(_at, None, None) if given.serve else None)
+
+
+def _keep(
+    given: Namespace, console: Console, log: str, served: Callable[[Config], Config] | None
+) -> int:
     from feeds.daemon import service
     from feeds.daemon.journal import Journal
 
     least = "warning" if console.quiet else "debug" if console.verbose else "info"
     # Not sys.stderr: what its buffer can't get rid of at the end would be our exit code.
-    log = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True)
-    journal = Journal(log, given.log, lambda: datetime.now(UTC), least)
-    return service.run(given.config, journal, os.environ)
+    stream = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True
+    )
+    journal = Journal(stream, log, lambda: datetime.now(UTC), least)
+    return service.run(given.config, journal, os.environ, served)
 
 
 def status(given: Namespace, console: Console) -> int:
@@ -181,6 +193,95 @@ def init(given: Namespace, console: Console) -> int:
             "set title and url in config.toml, and `feeds check` tells what could not be read.",
         ),
     )
+    return WELL
+
+
+def serve(given: Namespace, console: Console) -> int:
+    """Give the feeds out over HTTP, until told to stop."""
+    from feeds import config, server
+
+    adjusted = partial(_at, given.host, given.port)
+    if given.watch:
+        return _keep(given, console, "text", adjusted)
+    settings = adjusted(config.load(given.config))
+    served = settings.serve
+    console.note(
+        f"serving {os.path.relpath(settings.paths.out)} at"
+        f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
+    )
+    server.serve(settings, given.parent)
+    return WELL
+
+
+def _at(host: str | None, port: int | None, settings: Config) -> Config:
+    """The settings with the address that the command line names."""
+    served = settings.serve
+    served = served._replace(host=host or served.host, port=port or served.port)
+    return settings._replace(serve=served)
+
+
+def stats(given: Namespace, console: Console) -> int:
+    """Tell from an access log who reads the feeds, and how."""
+    from feeds import config
+    from feeds.serving import access, stats
+
+    settings = config.load(given.config)
+    logs = given.logs or [
+        path for path in (f"{settings.serve.log}.1", settings.serve.log) if os.path.exists(path)
+    ]
+    if not logs:
+        console.error(
+            f"{settings.serve.log or 'log in [serve] is off'}: there is no access log yet;"
+            " `feeds serve` writes one, or name another server's"
+        )
+        return USAGE
+    use = stats.gather(access.read(_lines(logs)))
+    if given.metrics:
+        print(stats.metrics(use), end="")
+    else:
+        console.result(use, stats.lines(use))
+    return WELL
+
+
+def _lines(paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from sys.stdin
+            continue
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                yield from file
+        except OSError as error:
+            raise FeedsError(f"{path}: {error.strerror}") from None
+
+
+def tokens(given: Namespace, console: Console) -> int:
+    """Say who may read the private feeds."""
+    from feeds import config
+    from feeds.serving import tokens
+
+    settings = config.load(given.config)
+    path = os.path.join(settings.paths.state, "tokens.json")
+    if given.action == "list":
+        known = tokens.read(path)
+        console.result(
+            [{"name": token.name, "made": token.made} for token in known],
+            (f"{time.strftime('%Y-%m-%d', time.gmtime(t.made))}  {t.name}" for t in known),
+        )
+        return WELL
+    if not given.name:
+        console.error(f"say whose token: feeds tokens {given.action} NAME")
+        return USAGE
+    if given.action == "add":
+        secret = tokens.add(path, given.name, int(time.time()))
+        home = f"{settings.site.url}~{secret}/"
+        console.result(
+            {"name": given.name, "token": secret, "url": home},
+            (home, "This stands in front of every private feed's name. It is shown only now."),
+        )
+    else:
+        tokens.revoke(path, given.name)
+        console.result({"revoked": given.name}, (f"{given.name} can no longer read private feeds",))
     return WELL
 
 

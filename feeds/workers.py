@@ -22,6 +22,10 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+_PORTIONS = 16  # for each process: enough that none waits long for the others at the end
+_END = object()
+
+
 def cores() -> int:
     """How many processes can do work at once; 1 where forking is not safe."""
     threading = sys.modules.get("threading")
@@ -34,36 +38,51 @@ def cores() -> int:
 
 
 def spread(
-    work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], processes: int
+    work: Callable[[Task], Iterable[Result]],
+    tasks: Sequence[Task],
+    processes: int,
+    chores: Iterable[object] = (),
 ) -> Iterator[Result]:
     """Every result of `work` for every task, in no particular order.
 
-    With one process, or one task, nothing is forked.  What `work` raises is raised here; when a
+    `chores` are drawn here, one by one, while the children have nothing to tell.  With one process,
+    or one task, nothing is forked, and no chore drawn.  What `work` raises is raised here; when a
     child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
             yield from work(task)
         return
+    count = min(processes * _PORTIONS, len(tasks))
+    portions = [tasks[number::count] for number in range(count)]
+    claims, numbers = os.pipe()  # a child that is done with one portion takes the next from here
+    os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
+    os.close(numbers)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
-        for number in range(min(processes, len(tasks))):
+        for _ in range(min(processes, count)):
             reading, writing = os.pipe()
             child = os.fork()
             if child == 0:
                 os.close(reading)
-                _serve(work, tasks[number::processes], writing)
+                _serve(work, portions, claims, writing)
             os.close(writing)
             children[reading] = child
-        yield from _gather(children)
+        yield from _gather(children, iter(chores))
     finally:
+        os.close(claims)
         for reading, child in children.items():
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
 
 
-def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writing: int) -> None:
+def _serve(
+    work: Callable[[Task], Iterable[Result]],
+    portions: Sequence[Sequence[Task]],
+    claims: int,
+    writing: int,
+) -> None:
     """The child's whole life; it must never return into the parent's code."""
     status = 1
     try:
@@ -71,9 +90,10 @@ def _serve(work: Callable[[Task], Iterable[Result]], tasks: Sequence[Task], writ
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
-                for task in tasks:
-                    for result in work(task):
-                        _send(pipe, ("result", result))
+                while claim := os.read(claims, 2):
+                    for task in portions[int.from_bytes(claim, "big")]:
+                        for result in work(task):
+                            _send(pipe, ("result", result))
                 _send(pipe, ("done", None))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
                 _send(pipe, ("error", error))
@@ -90,16 +110,20 @@ def _send(pipe: IO[bytes], message: object) -> None:
     pipe.flush()
 
 
-def _gather(children: dict[int, int]) -> Iterator[Any]:
+def _gather(children: dict[int, int], chores: Iterator[object]) -> Iterator[Any]:
     import selectors
 
+    idle: float | None = 0  # how long to wait for the children: not at all while there are chores
     buffers = {reading: bytearray() for reading in children}
     with selectors.DefaultSelector() as selector:
         for reading in children:
             selector.register(reading, selectors.EVENT_READ)
         while buffers:
-            for ready, _ in selector.select():
-                reading = ready.fd
+            ready = selector.select(idle)
+            if not ready and next(chores, _END) is _END:
+                idle = None
+            for key, _ in ready:
+                reading = key.fd
                 data = os.read(reading, 1 << 20)
                 buffers[reading] += data
                 done = False

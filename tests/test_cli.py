@@ -133,6 +133,11 @@ def test_show_explains(site: Site) -> None:
     assert run.returncode == 1
     assert "date-missing" in run.stdout
     assert feeds("show", "s/none.md", at=site.root).returncode == 3
+    assert "it is a folder" in feeds("show", "s", at=site.root).stderr
+    for wait in ("nan", "-1", "inf", "x"):
+        run = feeds("generate", f"--wait={wait}", at=site.root)
+        assert run.returncode == 2
+        assert "no number of seconds" in run.stderr
     assert feeds("show", "/etc/hostname", at=site.root).returncode == 3
 
 

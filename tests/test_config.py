@@ -96,6 +96,8 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
         (BASIC + '[images]\nrefresh = "99999999999999999d"', "too much"),
         (BASIC + 'authority = "no domain/"', "must be a domain of yours"),
         (BASIC + 'email = "nobody"', "must be an address"),
+        (BASIC + "[seeds]\nsuffixes = []", "at least one ending"),
+        (BASIC + "[seeds]\nsuffixes = ['md']", "'md' must be a dot and letters"),
         (BASIC + "[schedule]\nevery = '5s'", "every: '5s' is too little; at least 10"),
         (BASIC + "[schedule]\ncron = '0 0 31 4 *'", "cron: '0 0 31 4 *' never comes"),
         (BASIC + "[schedule]\ncron = '* * * *'", "must have five fields"),

@@ -522,3 +522,66 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert told["wrong"] == []
     assert told["kills"] >= 4
     assert told["reads"] > 50
+
+
+def port_of_nobody() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_it_serves_what_it_keeps_right(quiet: Site, start: Callable[..., Daemon]) -> None:
+    port, other = port_of_nobody(), port_of_nobody()
+    quiet.configure(QUIET + f"[serve]\nport = {port}\n")
+    daemon = start("--serve").ready()
+    assert "Title 1" in get(port, "/all/atom.xml")[1]
+    quiet.root.joinpath("seeds/a/2.md").write_text(numbered(2))
+    daemon.wait(lambda: "Title 2" in get(port, "/all/atom.xml")[1])
+    (child,) = children(daemon.process.pid)
+    os.kill(child, signal.SIGKILL)
+    daemon.wait_for("server.started", 2)
+    assert get(port, "/all/atom.xml")[0] == 200
+    quiet.configure(QUIET + f"[serve]\nport = {other}\n")
+    daemon.wait_for("server.started", 3)
+    assert get(other, "/all/atom.xml")[0] == 200
+    assert daemon.stop() == 0
+    with pytest.raises(urllib.error.URLError):
+        get(other, "/all/atom.xml")
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_a_server_that_watches_is_a_daemon(quiet: Site) -> None:
+    port = port_of_nobody()
+    running = subprocess.Popen(
+        command("serve", "--watch", "--port", str(port)), cwd=quiet.root, env=environment(),
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + PATIENCE
+        while not has(quiet, "Title 1")() or not answers(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert "Title 1" in get(port, "/all/atom.xml")[1]
+    finally:
+        running.terminate()
+        assert running.wait(PATIENCE) == 0
+    assert not answers(port)
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_an_address_that_is_taken_is_told_at_once(quiet: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        quiet.configure(QUIET + f"[serve]\nport = {taken.getsockname()[1]}\n")
+        refused = run(quiet.root, "daemon", "--serve")
+    assert refused.returncode == 3
+    assert "Address already in use" in refused.stderr

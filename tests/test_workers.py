@@ -28,7 +28,7 @@ def test_every_task_is_done_once(processes: int, count: int) -> None:
     assert sorted(r for r in results if r[0] > 0) == [(n, n * n) for n in range(1, count + 1)]
     owners = {pid for n, pid in results if n < 0}
     forked = processes > 1 and count > 1
-    assert len(owners) == (min(processes, count) if forked else bool(count))
+    assert bool(count) <= len(owners) <= (min(processes, count) if forked else 1)
     assert (os.getpid() in owners) == (bool(count) and not forked)
 
 
@@ -140,3 +140,24 @@ def test_a_forked_worker_does_not_hold_the_lock(tmp_path: Path) -> None:
             pass
     finally:
         os.killpg(parent.pid, 9)
+
+
+def test_chores_are_drawn_while_the_children_work() -> None:
+    drawn: list[int] = []
+
+    def slow(task: int) -> Iterator[int]:
+        time.sleep(0.2)
+        yield task
+
+    chores = (drawn.append(number) for number in range(3))
+    assert sorted(workers.spread(slow, range(4), 2, chores)) == [0, 1, 2, 3]
+    assert drawn == [0, 1, 2]
+
+
+def test_a_long_task_does_not_hold_up_the_others() -> None:
+    def work(task: int) -> Iterator[tuple[int, int]]:
+        time.sleep(1.0 if task == 0 else 0.0)
+        yield task, os.getpid()
+
+    found = dict(workers.spread(work, range(40), 2))
+    assert sum(pid == found[0] for pid in found.values()) < 10

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from feeds.seeds import Rules
 
-_STEP = 20  # ms between two looks at the queue
+_STEP = 30  # ms between two looks at the queue
 _PAUSES = (0.5, 60.0)  # seconds until it is begun anew: at first, and at most
 # What editors and downloads leave beside a file while it is being written.
 _PASSING = ("*~", "#*#", "4913", "*.tmp", "*.part", "*.crdownload", "*.sw?")

@@ -12,22 +12,22 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from feeds import config as configuration
-from feeds import cycle, lock, websub
+from feeds import cycle, websub
 from feeds.console import as_json
 from feeds.daemon.agenda import Agenda
 from feeds.daemon.health import Health, Last, State
+from feeds.daemon.seat import Seat
 from feeds.daemon.systemd import Notifier
-from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, StateError
+from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from feeds.config import Config
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from feeds.daemon.journal import Journal
     from feeds.model import Problem, Report
 
-LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
+_PAUSE = 5.0  # seconds from one start of the server to the next
 _KNOCK = 60.0  # seconds until a door that could not be opened is tried again
 _JUMP = 2.0  # seconds between the clocks that are no drift
 _AHEAD = 2_000_000_000  # ns that a file's time may be ahead of ours, and be the present
@@ -48,32 +48,23 @@ class _StoppedError(Exception):
     """Ends the build that is at work when the daemon is to stop."""
 
 
-def run(path: str, journal: Journal, environment: Mapping[str, str]) -> int:
+def run(
+    path: str,
+    journal: Journal,
+    environment: Mapping[str, str],
+    served: Callable[[Config], Config] | None = None,
+) -> int:
     """Keep the feeds right until SIGTERM or SIGINT; the exit code.
 
-    Raises ConfigError, BusyError when a daemon is at work on the same state already, StateError.
+    With `served` they are given out over HTTP as well, at the address in what it makes of the
+    settings.  Raises ConfigError, StateError, BusyError when a daemon is at work on the same state
+    already, and FeedsError when the address is taken.
     """
     stamp = _stamp(path)
     settings = configuration.load(path)
-    with ExitStack() as held:
-        alone = held.enter_context(_alone(settings.paths.state))
+    with Seat(settings.paths.state) as seat:
         notifier = Notifier(environment, os.getpid())
-        return _Daemon(settings, stamp, journal, notifier, held, alone).run()
-
-
-@contextmanager
-def _alone(state: str) -> Iterator[Callable[[], bool]]:
-    """Be the only daemon on the state folder; what is given tells whether that still holds."""
-    try:
-        os.makedirs(state, exist_ok=True)
-    except OSError as error:
-        raise StateError(f"{state}: {error.strerror}") from None
-    busy = (
-        f"a daemon is at work on {os.path.relpath(state)} already (process {{holder}});"
-        " `feeds status` tells what it does"
-    )
-    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy) as ours:
-        yield ours
+        return _Daemon(settings, stamp, journal, notifier, seat, served).run()
 
 
 class _Daemon:
@@ -83,13 +74,13 @@ class _Daemon:
         stamp: tuple[int, ...],
         journal: Journal,
         notifier: Notifier,
-        held: ExitStack,
-        alone: Callable[[], bool],
+        seat: Seat,
+        served: Callable[[Config], Config] | None,
     ) -> None:
         now = time.monotonic()
         self._config = settings
         self._stamp = stamp
-        self._exclusion, self._alone = held, alone
+        self._seat = seat
         self._opened = False
         self._knock = math.inf  # when to try again to open the door
         self._journal = journal
@@ -106,6 +97,9 @@ class _Daemon:
         self._clock: Any = None
         self._watcher: Any = None
         self._courier: Any = None
+        self._served = served
+        self._server: Any = None
+        self._server_began = -math.inf
 
     # -- the life of the process
 
@@ -120,6 +114,7 @@ class _Daemon:
             seeds=paths.seeds, out=paths.out,
         )  # fmt: skip
         try:
+            self._start_server()
             self._agenda.ask("start")
             self._step()  # before the first thread is started, so that the build may use all cores
             self._open()
@@ -161,10 +156,12 @@ class _Daemon:
         """Take in what was sent, and notice what nobody sends."""
         self._drain()
         self._beat()
-        if not self._alone():
+        if self._seat.lost():
             self._settle_anew()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
+        if self._server is not None and not self._server.alive():
+            self._restart_server()
         if time.monotonic() >= self._knock or (self._door is not None and not self._door.intact()):
             self._open_door()
         offset = time.time() - time.monotonic()
@@ -178,8 +175,7 @@ class _Daemon:
     def _settle_anew(self) -> None:
         """The state folder was removed: make and hold it again; raises BusyError, StateError."""
         self._journal.tell("state.lost", "warning", path=self._config.paths.state)
-        self._exclusion.close()
-        self._alone = self._exclusion.enter_context(_alone(self._config.paths.state))
+        self._seat.regain()
         self._agenda.insist("state")
 
     def _drain(self) -> None:
@@ -265,8 +261,27 @@ class _Daemon:
             )
             self._courier.start()
 
+    def _start_server(self) -> None:
+        if self._served is None:
+            return
+        from feeds.server import Server
+
+        self._server_began = time.monotonic()
+        self._server = Server(self._served(self._config))
+        self._server.start()
+        self._journal.tell("server.started", address=self._server.address)
+
+    def _restart_server(self) -> None:
+        """Start it anew, but not over and over."""
+        if time.monotonic() < self._server_began + _PAUSE:
+            return
+        try:
+            self._start_server()
+        except FeedsError as error:
+            self._journal.tell("server.failed", "error", reason=str(error))
+
     def _close(self) -> None:
-        for part in (self._watcher, self._clock, self._courier):
+        for part in (self._watcher, self._clock, self._courier, self._server):
             if part is not None:
                 part.stop()
         if self._door is not None:
@@ -337,6 +352,10 @@ class _Daemon:
                 self._courier.stop()
                 self._courier = None
             self._start_courier()
+        if self._server is not None and _served_by(after) != _served_by(before):
+            self._server.stop()
+            self._server_began = -math.inf
+            self._restart_server()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
@@ -451,6 +470,11 @@ class _Daemon:
             level = "warning" if reason else "info"
             self._journal.tell(told, level, hub=letter.hub, topic=letter.topic, reason=reason)
         self._health.note(untold=untold)
+
+
+def _served_by(settings: Config) -> tuple[object, ...]:
+    """What the server goes by."""
+    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
 
 
 def _utc() -> datetime:

@@ -27,6 +27,8 @@ FILES = {
     "rss": ("rss.xml", "application/rss+xml"),
     "json": ("feed.json", "application/feed+json"),
 }
+# The folder of private feeds: servers that show no dot files keep them, ours asks for a token.
+PRIVATE = ".private"
 NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 
 

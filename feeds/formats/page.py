@@ -29,10 +29,12 @@ _RIGHT_TO_LEFT = frozenset(
 def feed(feed: Feed) -> bytes:
     """The page of one feed: how to subscribe, and its entries."""
     body = [
+        "<header>",
         f'<p class="site"><a href="../index.html">{escape(feed.site_title)}</a></p>',
         f"<h1>{escape(feed.title)}</h1>",
         f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
         _addresses(feed, ""),
+        "</header>",
         "<main>",
         *(_entry(entry, feed) for entry in feed.entries),
         '<p class="none">There are no articles yet.</p>' if not feed.entries else "",
@@ -44,10 +46,12 @@ def feed(feed: Feed) -> bytes:
 def index(site: Site, feeds: Sequence[Listed]) -> bytes:
     """The page that lists all feeds."""
     body = [
+        "<header>",
         f"<h1>{escape(site.title)}</h1>",
         f"<p>{escape(site.description)}</p>" if site.description else "",
         "<p>Each of these can be followed in a feed reader. All at once:"
         ' <a href="feeds.opml">feeds.opml</a>, which readers import.</p>' if feeds else "",
+        "</header>",
         "<main>",
         *(_listed(feed) for feed in feeds),
         '<p class="none">There are no feeds yet.</p>' if not feeds else "",

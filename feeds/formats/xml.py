@@ -16,6 +16,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree  # before feedgen, whose own modules rely on it
 
+from feeds import cadence
 from feeds.formats import FILES, HOME, SOFTWARE, VERSION, address
 from feeds.formats.links import page_of
 
@@ -28,6 +29,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 MEDIA = "{http://search.yahoo.com/mrss/}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 _MARKUP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
+SY = "{http://purl.org/rss/1.0/modules/syndication/}"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -96,6 +98,8 @@ class _FeedParts(BaseExtension):  # type: ignore[misc]  # feedgen has no types
         _stylesheet(root)
         channel = root[0]
         channel.set(LANG, self.feed.language)
+        if self.feed.period:
+            _updates(channel, self.feed.period)
         _links(channel, f"{ATOM}link", self.feed, "rss")
         return root
 
@@ -167,6 +171,15 @@ def _content(element: Element, enclosure: Enclosure, *, described: bool) -> None
         part.set("height", str(enclosure.height))
     if described and enclosure.title:
         etree.SubElement(part, f"{MEDIA}description", type="plain").text = enclosure.title
+
+
+def _updates(channel: Element, period: int) -> None:
+    """How often it is worth asking, in the two ways that readers know."""
+    name, times = cadence.update_period(period)
+    names = {"sy": SY[1:-1]}
+    etree.SubElement(channel, "ttl").text = str(max(1, period // 60))
+    etree.SubElement(channel, f"{SY}updatePeriod", nsmap=names).text = name
+    etree.SubElement(channel, f"{SY}updateFrequency", nsmap=names).text = str(times)
 
 
 def _stylesheet(root: Element) -> None:

@@ -1,0 +1,178 @@
+"""The web server: granian, with the site as its application.
+
+The only door to granian, which does the sockets: a parent that holds the port, and one worker that
+answers.  Neither outlives the process that started it, so a port is never held by an orphan.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from feeds import cadence
+from feeds.model import FeedsError
+
+if TYPE_CHECKING:
+    from feeds.config import Config
+    from feeds.serving.application import Application
+
+_HEADERS = 10_000  # milliseconds for the head of a request to arrive
+_BUFFER = 32_768  # bytes that the head of a request may have
+_WAITING = 4096  # connections that the kernel holds, and requests that wait for a thread
+_THREADS = 8  # two answer; the others may be held by clients that read large files slowly
+_DRAIN = 10  # seconds for answers to be read once the server is told to stop
+_DEATH = 1  # PR_SET_PDEATHSIG
+_MASTER = ("LANG", "LC_ALL", "PATH", "TZ")  # what the worker keeps of its environment
+
+
+class Server:
+    """The server as a process of its own, for a program that looks after it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return address(self._config.serve.host, self._config.serve.port)
+
+    def start(self, patience: float = 10.0) -> None:
+        """Start it, and return once it answers.
+
+        Raises FeedsError when the address is taken, or no answer comes within `patience` seconds.
+        """
+        _try(self._config.serve.host, self._config.serve.port)
+        self._process = subprocess.Popen(  # noqa: S603
+            [
+                sys.executable, "-m", "feeds", "serve", "--quiet", "--config", self._config.path,
+                "--host", self._config.serve.host, "--port", str(self._config.serve.port),
+                "--parent", str(os.getpid()),
+            ],
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise FeedsError(
+                    f"{self.address}: the server ended at once; its reason stands above"
+                )
+            if answers(self._config.serve.host, self._config.serve.port):
+                return
+            time.sleep(0.05)
+        self.stop(1.0)
+        raise FeedsError(f"{self.address}: the server did not answer within {patience:.0f} s")
+
+    def alive(self) -> bool:
+        """Whether it is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, timeout: float = _DRAIN + 2.0) -> None:
+        """Let it finish its answers, and end it after `timeout` seconds whatever happens."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a server on this host and port."""
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{named}:{port}/"
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether something takes connections there."""
+    try:
+        with socket.create_connection((_reached(host), port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _reached(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def serve(config: Config, parent: int = 0) -> None:
+    """Serve until told to stop by SIGTERM or SIGINT; with a parent, end when that ends.
+
+    Raises FeedsError when the address is taken or is not one of this machine.
+    """
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+
+    if parent:
+        _die_with(parent)
+    host, port = config.serve.host, config.serve.port
+    _try(host, port)
+    server: Any = Granian(
+        "feeds.server:load",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=_THREADS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS, max_buffer_size=_BUFFER),
+        backlog=_WAITING,
+        backpressure=_WAITING,
+        log_level=LogLevels.error,
+        workers_kill_timeout=_DRAIN,
+        websockets=False,
+    )
+    server.serve(target_loader=partial(load, config.path, os.getpid()), wrap_loader=False)
+
+
+def load(path: str, parent: int) -> Application:
+    """The application for the configuration at `path`, in a worker of the process `parent`."""
+    from multiprocessing.util import Finalize
+
+    from feeds import config
+    from feeds.serving.application import Application
+
+    _die_with(parent)
+    # WSGI copies the environment into every request.
+    for name in set(os.environ) - set(_MASTER):
+        del os.environ[name]
+    settings = config.load(path)
+    made = Application(settings, cadence.between_builds(settings.schedule))
+    Finalize(None, made.log.flush, exitpriority=1)
+    return made
+
+
+def _try(host: str, port: int) -> None:
+    """Find out whether the address can be had, which granian would share with whoever has it."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with closing(socket.socket(family, kind, protocol)) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(where)
+    except OSError as error:
+        raise FeedsError(
+            f"{host}:{port}: {error.strerror}; set host and port in [serve], or --host and --port"
+        ) from None
+
+
+def _die_with(parent: int) -> None:
+    """Be told to stop when the parent ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)

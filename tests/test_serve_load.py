@@ -1,0 +1,301 @@
+"""Load, abuse and sudden ends: every answer whole, its tag that of its body, memory bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import Site, dated, seed
+from outside import HOME, Running, eventually, feeds_server, free_port, receive
+
+from feeds.model import FeedsError
+from feeds.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site whose Atom feed has some 250 KB."""
+    made = Site(tmp_path_factory.mktemp("large"))
+    made.configure('[[feed]]\nslug = "all"\nlimit = 60\n')
+    for n in range(60):
+        words = " ".join(hashlib.sha256(f"{n} {k}".encode()).hexdigest() for k in range(58))
+        made.write(
+            f"s/{1000 + n}.md",
+            seed(
+                f"Article {n}",
+                f"https://n.example.com/{n}",
+                **dated(1_700_000_000 + n),
+                body=f"<p>{words}</p>",
+            ),
+        )
+    made.build()
+    assert 200_000 < (made.root / "out/all/atom.xml").stat().st_size < 400_000
+    return made
+
+
+@contextlib.contextmanager
+def many_files() -> Iterator[None]:
+    """Room for thousands of connections, if the system allows them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 8192:
+        pytest.skip(f"only {hard} open files are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def workers(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return [int(pid) for pid in text.split()]
+
+
+def open_files(process: int) -> list[str]:
+    found = []
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(file))
+    return found
+
+
+def memory(process: int) -> float:
+    """MiB of a process and its children."""
+    total = 0
+    for pid in (process, *workers(process)):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def test_slow_and_idle_clients_keep_no_one_waiting(large: Site) -> None:
+    """1,000 that read a feed slowly, 2,000 that keep a connection, 200 that never finish asking."""
+    with many_files(), feeds_server(large.root) as server, contextlib.ExitStack() as stack:
+        body = server.ask("/all/atom.xml").body
+        before = memory(server.process.pid)
+
+        def opened(request: bytes, *, small: bool = False) -> socket.socket:
+            sock = stack.enter_context(socket.socket())
+            sock.settimeout(60)
+            if small:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", server.port))
+            sock.sendall(request)
+            return sock
+
+        ask = b"GET /all/atom.xml HTTP/1.1\r\nHost: x\r\n\r\n"
+        slow = [opened(ask, small=True) for _ in range(1000)]
+        idle = [opened(b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2000)]
+        for sock in idle:
+            assert receive(sock).status == 200
+        for _ in range(200):
+            opened(b"GET /all/atom.xml HTTP/1.1\r\nHost: x\r\nX-Ha")
+        # Between all of these, another client is answered.
+        for _ in range(20):
+            assert server.ask("/all/atom.xml", accept_encoding="gzip").status == 200
+        assert memory(server.process.pid) - before < 400
+        # Those who kept their connection may ask again; those who read slowly get all of it.
+        for sock in idle[::100]:
+            sock.sendall(ask)
+            assert receive(sock).body == body
+        for sock in slow[::50]:
+            assert receive(sock).body == body
+
+
+def test_slow_readers_of_large_files_leave_the_feeds_alone(large: Site) -> None:
+    media = large.root / "out/media"
+    media.mkdir(exist_ok=True)
+    content = os.urandom(20_000_000)
+    media.joinpath("film.mp4").write_bytes(content)
+    with feeds_server(large.root) as server, contextlib.ExitStack() as stack:
+        before = memory(server.process.pid)
+        slow = []
+        for _ in range(6):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(60)
+            sock.connect(("127.0.0.1", server.port))
+            sock.sendall(b"GET /media/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
+            slow.append(sock)
+        (worker,) = workers(server.process.pid)
+        eventually(lambda: sum("film" in file for file in open_files(worker)) == 6)
+        assert server.ask("/media/film.mp4").status == 503
+        assert server.ask("/media/film.mp4")["retry-after"] == "10"
+        assert server.ask("/all/atom.xml").status == 200
+        assert memory(server.process.pid) - before < 60
+        assert receive(slow[0]).body == content
+        for sock in slow[1:]:
+            sock.close()
+        eventually(lambda: server.ask("/media/film.mp4").body == content)
+
+
+def test_a_thousand_replacements_while_it_is_read(large: Site, tmp_path: Path) -> None:
+    """Each answer is one version as a whole, and its tag is the tag of that version only."""
+    path = large.root / "out/all/feed.json"
+    versions = {}
+    tags: dict[str, set[str]] = {}
+    wrong: list[str] = []
+    done = threading.Event()
+    begin = b'{"version": "https://jsonfeed.org/version/1.1", "items": [], "n": "'
+
+    def made(n: int) -> bytes:
+        body = begin + str(n).encode() * (2000 + n * 7 % 3000) + b'"}'
+        versions[hashlib.sha256(body).hexdigest()] = n
+        return body
+
+    path.write_bytes(made(0))
+    with feeds_server(large.root) as server:
+
+        def read() -> None:
+            rest = bytearray()
+            try:
+                with server.connect() as sock:
+                    while not done.is_set():
+                        sock.sendall(b"GET /all/feed.json HTTP/1.1\r\nHost: x\r\n\r\n")
+                        got = receive(sock, rest=rest)
+                        digest = hashlib.sha256(got.body).hexdigest()
+                        if got.status != 200 or digest not in versions:
+                            wrong.append(f"{got.status} {got.body[:80]!r}")
+                        tags.setdefault(got["etag"], set()).add(digest)
+            except Exception as error:  # noqa: BLE001
+                wrong.append(repr(error))
+
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for thread in readers:
+            thread.start()
+        for n in range(1, 1001):
+            body = made(n)
+            half = path.with_name(f".half{n}")
+            half.write_bytes(body)
+            half.replace(path)
+            time.sleep(0.002)
+        last = hashlib.sha256(path.read_bytes()).hexdigest()
+        eventually(lambda: hashlib.sha256(server.ask("/all/feed.json").body).hexdigest() == last)
+        used = memory(server.process.pid)
+        done.set()
+        for thread in readers:
+            thread.join()
+    assert not wrong
+    assert all(len(digests) == 1 for digests in tags.values())
+    assert len(tags) > 3
+    assert used < 100
+
+
+def test_more_files_than_memory(site: Site) -> None:
+    site.configure('[serve]\nmemory = "1 MiB"\n')
+    folder = site.root / "out/x"
+    folder.mkdir(parents=True)
+    for n in range(200):
+        folder.joinpath(f"{n}.txt").write_bytes(f"{n:05}".encode() * 10_000)
+    with feeds_server(site.root) as server:
+        server.ask("/x/0.txt")
+        before = memory(server.process.pid)
+        for _ in range(2):
+            for n in range(200):
+                assert server.ask(f"/x/{n}.txt").body == f"{n:05}".encode() * 10_000
+        assert memory(server.process.pid) - before < 8
+
+
+# --- beginning and end ----------------------------------------------------------------------------
+
+
+def answering(port: int) -> bool:
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=1) as sock,
+    ):
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return bool(sock.recv(10))
+    return False
+
+
+@pytest.mark.parametrize("victim", ["parent", "worker"])
+def test_whoever_is_killed_the_port_is_free_again(large: Site, victim: str) -> None:
+    with feeds_server(large.root) as server:
+        (worker,) = workers(server.process.pid)
+        assert server.ask("/all/atom.xml").status == 200
+        os.kill(server.process.pid if victim == "parent" else worker, signal.SIGKILL)
+        eventually(lambda: not answering(server.port))
+        eventually(lambda: not Path(f"/proc/{worker}").exists())
+        assert server.process.wait(20) != 0
+
+
+def test_an_answer_in_flight_is_finished(large: Site) -> None:
+    body = (large.root / "out/all/atom.xml").read_bytes()
+    with feeds_server(large.root) as server, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(30)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(b"GET /all/atom.xml HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(1, socket.MSG_PEEK)
+        server.process.send_signal(signal.SIGTERM)
+        assert receive(sock).body == body
+        assert server.process.wait(20) == 0
+
+
+def test_a_taken_port_is_told(large: Site) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        run = subprocess.run(
+            [sys.executable, "-m", "feeds", "serve", "--port", str(taken.getsockname()[1])],
+            cwd=large.root, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(HOME)}, timeout=60,
+        )  # fmt: skip
+    assert run.returncode == 3
+    assert "Address already in use; set host and port in [serve]" in run.stderr
+
+
+def test_a_server_for_the_daemon(large: Site) -> None:
+    config = large.load()
+    server = Server(config._replace(serve=config.serve._replace(port=free_port())))
+    assert not server.alive()
+    server.start(30)
+    assert server.alive()
+    running = Running("feeds", int(server.address.rstrip("/").rpartition(":")[2]), None)
+    assert running.ask("/all/atom.xml").status == 200
+    server.stop()
+    assert not server.alive()
+    assert not answering(running.port)
+    server.start(30)
+    assert running.ask("/all/atom.xml").status == 200
+    server.stop()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", running.port))
+        taken.listen()
+        with pytest.raises(FeedsError, match="in use"):
+            server.start(30)
+
+
+def test_a_server_ends_with_the_program_that_started_it(large: Site) -> None:
+    port = free_port()
+    code = (
+        "import sys, time\nfrom feeds import config\nfrom feeds.server import Server\n"
+        f"c = config.load({str(large.root / 'config.toml')!r})\n"
+        f"s = Server(c._replace(serve=c.serve._replace(port={port})))\ns.start(30)\nprint('up', flush=True)\ntime.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
+        assert answering(port)
+        parent.kill()
+    eventually(lambda: not answering(port))

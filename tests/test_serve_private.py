@@ -1,0 +1,172 @@
+"""Private feeds: who has a token reads them, no one else learns of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import feedparser
+import pytest
+from conftest import Site, dated, seed
+from outside import HOME, caddy_server, eventually, feeds_server, nginx_server
+
+from feeds.model import FeedsError
+from feeds.serving import tokens
+
+CONFIG = """
+[publish]
+precompressed = ["gzip"]
+[[feed]]
+slug = "open"
+[[feed]]
+slug = "島"
+title = "For members"
+private = true
+"""
+
+
+def told(site: Site, *arguments: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "feeds", *arguments], cwd=site.root, check=True, capture_output=True, text=True,
+        env={"PYTHONPATH": str(HOME), "PATH": ""},
+    )  # fmt: skip
+    return run.stdout
+
+
+@pytest.fixture
+def private(site: Site) -> Site:
+    site.configure(CONFIG)
+    for n in range(3):
+        site.write(f"s/{1000 + n}.md", seed(f"Article {n}", "", **dated(1_700_000_000 + n)))
+    site.build()
+    return site
+
+
+def given(site: Site, name: str) -> str:
+    return json.loads(told(site, "tokens", "add", name, "--format", "json"))["token"]
+
+
+def test_only_a_token_opens_a_private_feed(private: Site) -> None:
+    ann, bob = given(private, "ann"), given(private, "bob")
+    with feeds_server(private.root) as server:
+        seen = {}
+        for secret in (ann, bob):
+            for name in ("atom.xml", "rss.xml", "feed.json", "", "index.html"):
+                got = server.ask(f"/~{secret}/%E5%B3%B6/{name}")
+                assert got.status == 200, name
+                assert got["cache-control"].startswith("private, ")
+                assert got["referrer-policy"] == "no-referrer"
+                other = bob if secret == ann else ann
+                assert other not in got.body.decode()
+                assert other not in str(got.headers)
+                seen[secret, name] = got
+        atom = seen[ann, "atom.xml"]
+        # A reader that goes by the address in the document, or by a link, stays where it may read.
+        parsed = feedparser.parse(atom.body)
+        links = {link.rel: link.href for link in parsed.feed.links}
+        assert links["self"] == f"https://feeds.example.org/~{ann}/%E5%B3%B6/atom.xml"
+        assert links["alternate"] == f"https://feeds.example.org/~{ann}/%E5%B3%B6/"
+        assert parsed.entries[0].link.startswith(f"https://feeds.example.org/~{ann}/%E5%B3%B6/#")
+        assert f"/~{ann}/%E5%B3%B6/atom.xml>" in atom["link"]
+        # Each has tags and deltas of his own.
+        assert atom["etag"] != seen[bob, "atom.xml"]["etag"]
+        assert server.ask(f"/~{ann}/%E5%B3%B6/atom.xml", if_none_match=atom["etag"]).status == 304
+        private.write("s/1003.md", seed("Article 3", "", **dated(1_700_000_009)))
+        private.build()
+        path = f"/~{ann}/%E5%B3%B6/atom.xml"
+        eventually(lambda: server.ask(path, if_none_match=atom["etag"]).status == 200)
+        got = server.ask(path, if_none_match=atom["etag"], a_im="feed")
+        assert got.status == 226
+        assert [entry.title for entry in feedparser.parse(got.body).entries] == ["Article 3"]
+        # The page's stylesheet and its way home are there too.
+        assert server.ask(f"/~{ann}/style.css").status == 200
+        assert server.ask(f"/~{ann}/").status == 200
+
+
+def test_without_a_token_there_is_nothing(private: Site) -> None:
+    secret = given(private, "ann")
+    for start in (feeds_server, nginx_server, caddy_server):
+        with start(private.root) as server:
+            for path in (
+                "/%E5%B3%B6/atom.xml", "/%E5%B3%B6/", "/.private/%E5%B3%B6/atom.xml", "/%2eprivate/%E5%B3%B6/atom.xml", "/~/%E5%B3%B6/atom.xml",
+                f"/~{secret[:-1]}/%E5%B3%B6/atom.xml", f"/~{secret}x/%E5%B3%B6/atom.xml", "/~x/.private/%E5%B3%B6/atom.xml", "/~x/open/atom.xml",
+            ):  # fmt: skip
+                assert server.ask(path).status == 404, (server.name, path)
+            assert server.ask("/open/atom.xml").status == 200
+    out = private.root / "out"
+    for name in ("index.html", "feeds.opml", "open/index.html"):
+        text = out.joinpath(name).read_text(encoding="utf-8")
+        assert "For members" not in text
+        assert "島" not in text
+        assert "%E5%B3%B6" not in text
+    assert {p.name for p in (out / ".private/島").iterdir()} >= {"atom.xml", "index.html"}
+
+
+def test_a_feed_that_becomes_private_is_public_no_more(private: Site) -> None:
+    private.configure(CONFIG.replace("private = true", ""))
+    private.build()
+    assert private.root.joinpath("out/島/atom.xml").exists()
+    assert not private.root.joinpath("out/.private").exists()
+    private.configure(CONFIG)
+    report = private.build()
+    assert not private.root.joinpath("out/島").exists()
+    assert ".private/島/atom.xml" in report.written
+
+
+def test_a_token_can_be_taken_back_while_the_server_runs(private: Site) -> None:
+    secret = given(private, "ann")
+    with feeds_server(private.root) as server:
+        path = f"/~{secret}/%E5%B3%B6/atom.xml"
+        assert server.ask(path).status == 200
+        assert "ann" in told(private, "tokens", "list")
+        assert secret not in told(private, "tokens", "list")
+        told(private, "tokens", "revoke", "ann")
+        eventually(lambda: server.ask(path).status == 404, 5)
+        later = given(private, "ann")
+        eventually(lambda: server.ask(f"/~{later}/%E5%B3%B6/atom.xml").status == 200, 5)
+
+
+@pytest.mark.parametrize("form", ["combined", "common", "json"])
+def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
+    private.configure(f'{CONFIG}\n[serve]\nlog_format = "{form}"\n')
+    secret = given(private, "ann")
+    with feeds_server(private.root) as server:
+        for path in (
+            f"/~{secret}/%E5%B3%B6/atom.xml",
+            f"/%7E{secret}/%E5%B3%B6/atom.xml",
+            f"/~{secret[:-1]}/x",
+            f"/~{secret}",
+        ):
+            server.ask(
+                path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1"
+            )
+        log = private.root / ".feeds/access.log"
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
+    text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(
+        encoding="utf-8"
+    )
+    assert secret[:-1] not in text
+    assert "/~/" in text
+    assert "ann" in text
+    kept = private.root.joinpath(".feeds/tokens.json")
+    assert secret not in kept.read_text(encoding="utf-8")
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_tokens_are_told_apart(tmp_path: Path) -> None:
+    path = str(tmp_path / "state" / "tokens.json")
+    assert tokens.read(path) == ()
+    secrets = {tokens.add(path, f"n{n}", n) for n in range(5)}
+    assert len(secrets) == 5
+    known = tokens.read(path)
+    assert {tokens.owner(known, secret) for secret in secrets} == {token.name for token in known}
+    assert tokens.owner(known, "") == tokens.owner(known, "\udcff") == ""
+    with pytest.raises(FeedsError, match="already"):
+        tokens.add(path, "n1", 0)
+    with pytest.raises(FeedsError, match="no token"):
+        tokens.revoke(path, "nobody")
+    Path(path).write_text("{", encoding="utf-8")
+    with pytest.raises(FeedsError, match="can't be read"):
+        tokens.read(path)
