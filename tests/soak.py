@@ -28,6 +28,8 @@ CONFIG = """
 every = "1d"
 rescan = "3s"
 settle = "20ms"
+[guard]
+share = 100
 [[feed]]
 slug = "all"
 limit = 30
@@ -121,17 +123,20 @@ def soak(root: Path, kills: int, seconds: float, start: int) -> dict[str, object
     end = time.monotonic() + seconds
     killed = 0
     daemon = Daemon(root)
-    while killed < kills and time.monotonic() < end:
-        moment = time.monotonic() + dice.uniform(0.05, 1.3) * seconds / kills
-        while time.monotonic() < moment:
-            editor.edit()
-            time.sleep(dice.uniform(0.0, 0.1))
+    try:
+        while killed < kills and time.monotonic() < end:
+            moment = time.monotonic() + dice.uniform(0.05, 1.3) * seconds / kills
+            while time.monotonic() < moment:
+                editor.edit()
+                time.sleep(dice.uniform(0.0, 0.1))
+            daemon.stop(signal.SIGKILL)
+            killed += 1
+            daemon = Daemon(root)
+        wrong = agreed(site, daemon, root / "fresh")
+    finally:
         daemon.stop(signal.SIGKILL)
-        killed += 1
-        daemon = Daemon(root)
-    wrong = agreed(site, daemon, root / "fresh")
-    reader.over.set()
-    reader.join()
+        reader.over.set()
+        reader.join()
     return {
         "kills": killed, "edits": editor.edits, "reads": reader.reads,
         "wrong": [*reader.wrong[:5], *wrong],

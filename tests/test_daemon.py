@@ -235,7 +235,7 @@ def test_it_ends_when_it_is_told_to(quiet: Site, start: Callable[..., Daemon], n
 
 
 def test_it_ends_in_the_middle_of_a_build(quiet: Site, start: Callable[..., Daemon]) -> None:
-    quiet.configure(QUIET + "[[feed]]\nslug = 'all'\nlimit = 3000\n")
+    quiet.configure(QUIET + "[[feed]]\nslug = 'all'\nlimit = 3000\nmax_size = '1 GiB'\n")
     for number in range(3000):
         quiet.write(f"a/{number}.md", numbered(number))
     daemon = start()

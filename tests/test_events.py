@@ -144,6 +144,15 @@ def test_the_seed_folder_swapped_for_another(ear: Ear) -> None:
     ear.wait(lambda: b"" in ear.heard)
 
 
+def test_folders_that_the_system_does_not_watch_are_noticed(ear: Ear, tmp_path: Path) -> None:
+    events._check(str(ear.root))
+    crowded = tmp_path / "crowded"
+    for number in range(50):
+        (crowded / str(number)).mkdir(parents=True)
+    with pytest.raises(OSError, match=r"watches 3 of 51 folders; raise fs\.inotify"):
+        events._check(str(crowded))
+
+
 def test_a_name_that_is_no_text_deafens_it_only_for_a_moment(ear: Ear) -> None:
     with open(os.fsencode(ear.root) + b"/a/\xff.md", "w") as file:
         file.write("x")

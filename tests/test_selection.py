@@ -81,7 +81,7 @@ def test_ids_are_tag_uris_of_the_canonical_address() -> None:
     other = Heading("b/2_y.md", "Y", "http://x.example/p/", 2, 2)
     key = identity.key(one)
     assert key == identity.key(other) == "x.example/p"
-    assert identity.tag("example.org", "2020", key) == (
+    assert identity.tag("example.org", "2020", identity.mark(key)) == (
         "tag:example.org,2020:f87e3871d54e610c228d66ca66149207"
     )
 

@@ -7,8 +7,10 @@ is odd, and whoever listens is told since when.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 import threading
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -95,6 +97,7 @@ class Watcher(threading.Thread):
                 inode = _inode(self._root)
                 for changes in self._changes():
                     if not begun:
+                        _check(self._root)
                         begun, pause = True, _PAUSES[0]
                         self._listening("")
                     self._hear(changes)
@@ -126,6 +129,24 @@ class Watcher(threading.Thread):
     def stop(self) -> None:
         """End it soon."""
         self._over.set()
+
+
+def _check(root: str) -> None:
+    """Raise OSError when the system, at its limit, watches fewer folders than there are.
+
+    watchfiles does not tell; the kernel does, of every watch of this process (proc(5), fdinfo).
+    """
+    if sys.platform != "linux":
+        return
+    folders = sum(1 for _ in os.walk(os.path.realpath(root)))
+    watched = 0
+    for number in os.listdir("/proc/self/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{number}", "rb") as file:
+            watched += file.read().count(b"inotify wd:")
+    if watched < folders:
+        raise OSError(
+            f"the system watches {watched} of {folders} folders; raise fs.inotify.max_user_watches"
+        )
 
 
 def _inode(path: str) -> tuple[int, int] | None:
