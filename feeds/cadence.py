@@ -14,7 +14,7 @@ from feeds import cron
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from feeds.config import Schedule
+    from feeds.tables import Schedule
 
 _DAY = 86_400
 LEAST, MOST = 60, 6 * 3600  # of a hint, in seconds

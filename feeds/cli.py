@@ -72,23 +72,23 @@ def parser() -> argparse.ArgumentParser:
     )
 
     diff = verb("diff", "show the change of a document as entries")
-    diff.add_argument("old", help="an Atom, RSS or JSON feed as it was")
-    diff.add_argument("new", help="the same as it is")
+    for name, told in (("old", "an Atom, RSS or JSON feed as it was"), ("new", "as it is")):
+        diff.add_argument(name, help=told)
 
     check = verb("check", "read every article, write nothing, and list every problem")
     check.add_argument(
         "--strict", action="store_true", help="exit with 1 for repaired articles too"
     )
 
-    problems = verb("problems", "list what the last build held back or repaired, and why")
-    problems.add_argument("code", nargs="*", help="only problems with these codes")
+    verb("problems", "list what the last build held back or repaired, and why").add_argument(
+        "code", nargs="*", help="only problems with these codes"
+    )
 
     explain = verb("explain", "tell what the code of a problem means, and what to do")
     explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
     explain.add_argument("--table", action="store_true", help="all of them as Markdown")
 
-    told = "explain how one article is understood"
-    verb("show", told).add_argument("path", help="of its file")
+    verb("show", "explain how one article is understood").add_argument("path", help="of its file")
 
     _deeds(verb("ids", "see and decide which article has which id"), common)
 

@@ -15,7 +15,7 @@ from feeds.model import PublishError, Standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from feeds.config import Guard
+    from feeds.tables import Guard
 
 _VERSION = re.compile(r";v=\d+\Z")  # of an entry that is new because its article changed
 

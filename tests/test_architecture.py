@@ -20,6 +20,7 @@ LAYERS = (
     ("model", "problems"),
     ("text", "urls", "cron"),
     ("schema", "dates", "identity"),
+    ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf"),
     ("cadence", "codings"),
     ("illustrations", "recognition"),

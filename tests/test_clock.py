@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from feeds import cron
-from feeds.config import Schedule
 from feeds.daemon import clock
 from feeds.schema import made
+from feeds.tables import Schedule
 
 
 def schedule(**given: object) -> Schedule:

@@ -20,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds import formats, urls
-from feeds.config import Site
 from feeds.formats import proof
 from feeds.model import Document, Enclosure, Entry, Feed, Listed
 from feeds.schema import made
+from feeds.tables import Site
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MEDIA = "{http://search.yahoo.com/mrss/}"

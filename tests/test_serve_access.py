@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from outside import HOME, eventually, feeds_server, nginx_server
 
 from feeds import cadence
-from feeds.config import Schedule
 from feeds.schema import made
 from feeds.serving import access, stats
 from feeds.serving.application import Application
 from feeds.serving.limiter import BURST, Limiter
+from feeds.tables import Schedule
 
 NGINX = r"""
 203.0.113.9 - - [22/Nov/2026:10:00:00 +0000] "GET /all/atom.xml HTTP/1.1" 200 80590 "-" "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 1,204 subscribers; )"

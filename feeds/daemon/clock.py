@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from apscheduler.triggers.base import BaseTrigger
 
-    from feeds.config import Schedule
+    from feeds.tables import Schedule
 
 _WEEKDAYS = "sun mon tue wed thu fri sat".split()
 _ALWAYS = "*"

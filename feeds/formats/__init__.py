@@ -12,8 +12,8 @@ from feeds.model import VERSION, Document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from feeds.config import Site
     from feeds.model import Channel, Feed, Listed
+    from feeds.tables import Site
 
 SOFTWARE = "feeds"
 __all__ = ["VERSION"]

@@ -12,8 +12,8 @@ from feeds.urls import escaped
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from feeds.config import Moved
     from feeds.serving.site import Resource, Site
+    from feeds.tables import Moved
 
 
 class Target(NamedTuple):
