@@ -204,7 +204,7 @@ class _Worker:
         self._texts = texts
         self._cleaning: Cleaning = editing.cleaning_of(config)
         self._measures = catalogue.measures()
-        self._recipe = catalogue.note("articles")[:8]
+        self._recipe = digest(catalogue.note("articles"))[:8]
 
     def __call__(self, task: _Task) -> Iterator[_Made]:
         """The document, written."""

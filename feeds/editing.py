@@ -77,7 +77,7 @@ def edit(
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
-    recipe = catalogue.note("articles")[:8]
+    recipe = digest(catalogue.note("articles"))[:8]
     texts = any(channel.shows == "changes" for channel in every)
     if texts or any(channel.archive for channel in every):
         changed = recognition.touched(catalogue, register)

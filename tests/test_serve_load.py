@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Site, dated, seed
-from outside import HOME, Running, eventually, feeds_server, free_port, receive
+from outside import HOME, Running, eventually, feeds_server, free_port, missing, receive
 
 from feeds.model import FeedsError
 from feeds.server import Server
@@ -52,7 +52,7 @@ def many_files() -> Iterator[None]:
     """Room for thousands of connections, if the system allows them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 8192:
-        pytest.skip(f"only {hard} open files are allowed here")
+        missing(f"only {hard} open files are allowed here")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192), hard))
     try:
         yield
@@ -125,7 +125,7 @@ def test_slow_readers_of_large_files_leave_the_feeds_alone(large: Site) -> None:
     with feeds_server(large.root) as server, contextlib.ExitStack() as stack:
         before = memory(server.process.pid)
         slow = []
-        for _ in range(6):
+        for _ in range(4):
             sock = stack.enter_context(socket.socket())
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.settimeout(60)
@@ -133,7 +133,7 @@ def test_slow_readers_of_large_files_leave_the_feeds_alone(large: Site) -> None:
             sock.sendall(b"GET /media/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
             slow.append(sock)
         (worker,) = workers(server.process.pid)
-        eventually(lambda: sum("film" in file for file in open_files(worker)) == 6)
+        eventually(lambda: sum("film" in file for file in open_files(worker)) == 4)
         assert server.ask("/media/film.mp4").status == 503
         assert server.ask("/media/film.mp4")["retry-after"] == "10"
         assert server.ask("/all/atom.xml").status == 200

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_WAITING = 4096  # requests that wait to be written
+_WAITING = 4096  # lines that wait to be written
 FORMATS = ("combined", "common", "json")
 _TOKEN = re.compile(r"/(?:~|%7[eE])[^/?#\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
@@ -64,7 +64,7 @@ def written(hit: Hit, form: str) -> str:
     if form == "json":
         told = hit._asdict()
         told["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(hit.time))
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(told)
     line = (
         f"{hit.client} - {_fit(hit.user) or '-'} [{_stamp(hit.time)}]"
         f' "{hit.method} {_fit(hit.path)} {hit.protocol}" {hit.status} {hit.sent}'
@@ -169,7 +169,7 @@ class Log:
         self._path = path
         self._form = form
         self._most = most
-        self._waiting: deque[Hit] = deque()
+        self._waiting: deque[str] = deque()
         self.on = bool(path)
         self._lock = threading.Lock()
         if path and path != "-":
@@ -179,7 +179,7 @@ class Log:
 
     def add(self, hit: Hit) -> None:
         """Note a request; it is written within a quarter of a second."""
-        self._waiting.append(hit)
+        self._waiting.append(written(hit, self._form) + "\n")
         if len(self._waiting) > _WAITING:
             self.flush()
 
@@ -188,7 +188,7 @@ class Log:
         with self._lock:
             lines = []
             while self._waiting:
-                lines.append(f"{written(self._waiting.popleft(), self._form)}\n")
+                lines.append(self._waiting.popleft())
             if not lines:
                 return
             text = "".join(lines)

@@ -36,12 +36,13 @@ _NAMES = (
 _A_IM = _NAMES.index("a-im")
 _KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
 _LONG = 1024  # characters of headers beyond which an answer is not kept
-_STREAMS = 6  # large files that are sent at once
+_STREAMS = 4  # large files that are sent at once
 _BLOCK = 1 << 16
 # A library that asks for deltas on behalf of programs that may know nothing of them: rss2email
 # takes a 226 for a failure.  A program that names itself is taken at its word.
 _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
+_SAID = 512  # characters of a header that the log repeats
 _PATHS = 4096  # paths whose files are known
 
 
@@ -68,7 +69,7 @@ class Application:
         self._tokens_path = os.path.join(state, "tokens.json")
         self._tokens: tuple[tokens.Token, ...] = ()
         self._tokens_looked = float("-inf")
-        self._offered: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
+        self._offered: OrderedDict[int, None] = OrderedDict()
         self._names: dict[str, str] = {}  # what lies at a path that was asked for
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
@@ -186,8 +187,8 @@ class Application:
             access.masked(path) if "~" in path else path,
             answer.status,
             0 if method == "HEAD" else length,
-            get("HTTP_USER_AGENT", ""),
-            access.masked(referer) if (referer := get("HTTP_REFERER", "")) else "",
+            get("HTTP_USER_AGENT", "")[:_SAID],
+            access.masked(referer)[:_SAID] if (referer := get("HTTP_REFERER", "")) else "",
             environ["SERVER_PROTOCOL"],
             subscriber,
             answer.whole,
@@ -217,18 +218,12 @@ class Application:
         return any(given in network for network in self._trusted)
 
 
-def _offer(environ: Environ) -> tuple[str | None, ...]:
-    """Who asks for the difference between what and now."""
-    return tuple(
-        environ.get(name)
-        for name in (
-            "PATH_INFO",
-            "HTTP_IF_NONE_MATCH",
-            "REMOTE_ADDR",
-            "HTTP_X_FORWARDED_FOR",
-            "HTTP_USER_AGENT",
-        )
-    )
+def _offer(environ: Environ) -> int:
+    """Stands for who asks for the difference between what and now."""
+    names = (
+        "PATH_INFO", "HTTP_IF_NONE_MATCH", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_USER_AGENT",
+    )  # fmt: skip
+    return hash(tuple(map(environ.get, names)))
 
 
 def _refused(environ: Environ) -> Answer | None:

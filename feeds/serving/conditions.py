@@ -22,7 +22,7 @@ _ADDED = re.compile(r"(?:-(?:gzip|br|zstd|deflate)|[;:]gzip)+\Z")
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*\Z", re.IGNORECASE)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def tags(header: str, *, strong: bool = False) -> tuple[str, ...]:
     """The entity tags in If-None-Match or If-Match, without quotes and `W/`; `ANY` for "*".
 
@@ -40,7 +40,7 @@ def tags(header: str, *, strong: bool = False) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def date(header: str) -> int | None:
     """An HTTP-date in any of its three forms, in seconds since the epoch; None if it is none."""
     try:

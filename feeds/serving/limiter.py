@@ -20,18 +20,19 @@ class Limiter:
         """`interval` is in seconds; with 0 nothing is limited."""
         self._interval = interval
         # When each client will have been quiet for long enough to have its burst again.
-        self._paid: OrderedDict[tuple[str, ...], float] = OrderedDict()
+        self._paid: OrderedDict[int, float] = OrderedDict()
 
     def wait(self, client: tuple[str, ...], now: float) -> int:
         """Seconds that this client should wait; 0 when it may have the document."""
         if not self._interval:
             return 0
-        paid = max(now, self._paid.get(client, now))
+        key = hash(client)  # what clients say of themselves may be long
+        paid = max(now, self._paid.get(key, now))
         ahead = paid - now
         if ahead > (BURST - 1) * self._interval:
             return max(1, round(ahead - (BURST - 1) * self._interval))
-        self._paid[client] = paid + self._interval
-        self._paid.move_to_end(client)
+        self._paid[key] = paid + self._interval
+        self._paid.move_to_end(key)
         if len(self._paid) > _MOST:
             self._paid.popitem(last=False)
         return 0

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from feeds.codings import CODINGS
 
+_KEPT = 64  # headers that were read; more would let long ones take memory
 FEEDS = (
     "application/atom+xml",
     "application/rss+xml",
@@ -22,7 +23,7 @@ _NUMBER = re.compile(r"(?:0(?:\.\d*)?|1(?:\.0*)?|\.\d+)\Z")
 _QUALITY = re.compile(r";\s*q\s*=\s*([^;\s]*)", re.IGNORECASE)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_KEPT)
 def weights(header: str) -> dict[str, float]:
     """Each name in the header, in lower case, with its quality from 0 to 1."""
     found: dict[str, float] = {}
@@ -34,7 +35,7 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_KEPT)
 def codings(header: str | None) -> tuple[str, ...]:
     """The content codings that are welcome, best first; "" stands for none at all.
 
@@ -73,7 +74,7 @@ def quality(header: str | None, media_type: str) -> float:
     return 0.0
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_KEPT)
 def browses(header: str | None) -> bool:
     """Whether text/html, by its name, is strictly preferred to every type of feed."""
     if not header:
@@ -82,7 +83,7 @@ def browses(header: str | None) -> bool:
     return page > max(quality(header, kind) for kind in FEEDS)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_KEPT)
 def refused(header: str | None, media_types: tuple[str, ...]) -> bool:
     """Whether every one of these types is refused in so many words (`q=0`).
 

@@ -64,7 +64,7 @@ class Resource:
         self.private = private
         self.path = path
         self.stamp = stamp
-        self.coded: dict[str, bytes] = {}
+        self.coded: dict[str, bytes] = {}  # in codings, and differences to earlier versions
         self.memo: dict[Any, Any] = {}
 
     def bytes_in(self, coding: str) -> bytes:
