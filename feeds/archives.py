@@ -287,8 +287,8 @@ class _Worker:
                     published[file] = publisher.date(out, file, published[name], published[file])
                 folders.update(changed)
                 written.extend([file] if changed else [])
-        for above in sorted(folders):
-            publisher.flush(above)
+        for touched in sorted(folders):
+            publisher.flush(touched)
         return published, written
 
 

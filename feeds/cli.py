@@ -17,7 +17,9 @@ import sys
 TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without the time that its import takes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Verb = Callable[[str, str], argparse.ArgumentParser]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +44,17 @@ def parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
 
+    _making(verb)
+    _explaining(verb)
+    _running(verb)
+    _deciding(verb, common)
+    completion = verb("completion", "print the completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    return top
+
+
+def _making(verb: Verb) -> None:
+    """What makes feeds, or tells what they would be."""
     init = verb("init", "write a starting configuration into an empty folder")
     init.add_argument("folder", nargs="?", default=".", help="default: the working folder")
     init.add_argument("--title", default="My articles", help="the name of the whole")
@@ -54,50 +67,58 @@ def parser() -> argparse.ArgumentParser:
     generate = verb("generate", "bring the feeds up to date, once")
     generate.add_argument("--offline", action="store_true", help="ask for no picture, tell no hub")
     generate.add_argument(
-        "--wait",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="for another build to end (60)",
-    )
-
-    generate.add_argument(
         "--accept", action="store_true", help="even if entries would be shown again or vanish"
     )
-
-    verb(
-        "plan", "tell what subscribers would see if this were published; write nothing"
-    ).add_argument(
-        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="for a build to end (60)"
-    )
+    plan = verb("plan", "tell what subscribers would see if this were published; write nothing")
+    for waiting in (generate, plan):
+        waiting.add_argument(
+            "--wait", type=_seconds, default=60.0, metavar="SECONDS",
+            help="for another build to end (60)",
+        )  # fmt: skip
 
     diff = verb("diff", "show the change of a document as entries")
-    for name, told in (("old", "an Atom, RSS or JSON feed as it was"), ("new", "as it is")):
-        diff.add_argument(name, help=told)
+    diff.add_argument("old", help="an Atom, RSS or JSON feed as it was")
+    diff.add_argument("new", help="the same as it is")
 
+
+def _explaining(verb: Verb) -> None:
+    """What tells how articles and the configuration are understood."""
     check = verb("check", "read every article, write nothing, and list every problem")
     check.add_argument(
         "--strict", action="store_true", help="exit with 1 for repaired articles too"
     )
 
-    verb("problems", "list what the last build held back or repaired, and why").add_argument(
-        "code", nargs="*", help="only problems with these codes"
-    )
+    problems = verb("problems", "list what the last build held back or repaired, and why")
+    problems.add_argument("code", nargs="*", help="only problems with these codes")
 
     explain = verb("explain", "tell what the code of a problem means, and what to do")
     explain.add_argument("codes", nargs="*", metavar="code", help="default: all of them")
     explain.add_argument("--table", action="store_true", help="all of them as Markdown")
 
-    verb("show", "explain how one article is understood").add_argument("path", help="of its file")
+    show = verb("show", "explain how one article is understood")
+    show.add_argument("path", help="of its file")
 
-    _deeds(verb("ids", "see and decide which article has which id"), common)
+    config = verb("config", "check or show the configuration")
+    config.add_argument("action", choices=("check", "show"))
+    config.add_argument(
+        "--effective", action="store_true", help="show: with every default filled in"
+    )
+
+
+def _running(verb: Verb) -> None:
+    """What goes on until it is told to stop, and what tells how it fares."""
+    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
+    daemon.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
+    )
+    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP as well")
+
+    verb("status", "tell what the daemon does, and when it does the next")
 
     serve = verb("serve", "give the feeds out over HTTP")
     serve.add_argument("--host", help="the address to listen on (host in [serve])")
     serve.add_argument("--port", type=int, help="the port (port in [serve])")
-    serve.add_argument(
-        "--watch", action="store_true", help="keep the feeds right as well: a daemon"
-    )
+    serve.add_argument("--watch", action="store_true", help="keep the feeds right too: a daemon")
     serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
     stats = verb("stats", "tell from an access log who reads the feeds, and how")
@@ -106,32 +127,14 @@ def parser() -> argparse.ArgumentParser:
     )
     stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
 
+
+def _deciding(verb: Verb, common: argparse.ArgumentParser) -> None:
+    """What says who may read, and which article is which."""
     tokens = verb("tokens", "say who may read the private feeds")
     tokens.add_argument("action", choices=("list", "add", "revoke"))
     tokens.add_argument("name", nargs="?", default="", help="of the subscriber")
 
-    daemon = verb("daemon", "keep the feeds right, until it is told to stop")
-    daemon.add_argument(
-        "--log", choices=("text", "json"), default="text", help="how events are written (text)"
-    )
-
-    daemon.add_argument("--serve", action="store_true", help="give the feeds out over HTTP as well")
-
-    verb("status", "tell what the daemon does, and when it does the next")
-
-    config = verb("config", "check or show the configuration")
-    config.add_argument("action", choices=("check", "show"))
-    config.add_argument(
-        "--effective", action="store_true", help="show: with every default filled in"
-    )
-
-    completion = verb("completion", "print the completion script for a shell")
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
-    return top
-
-
-def _deeds(ids: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    """What can be done with ids."""
+    ids = verb("ids", "see and decide which article has which id")
     deeds = ids.add_subparsers(title="what to do", dest="deed", metavar="WHAT", required=True)
 
     def deed(name: str, told: str) -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """`config.toml` -> one frozen `Config`, or every fault at once with key, line and near miss.
 
-The only door to tomllib.  The schema stands in `tables`.
+The only door to tomllib.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from typing import Any, NamedTuple
 
 from feeds import urls
 from feeds.model import Channel, ConfigError, Rule, digest
-from feeds.schema import (
-    SLUG,
-    Reader,
-    documented,
-    keys,
-    made,
-    near,
-    toml,
-)  # fmt: skip
+from feeds.schema import SLUG, Reader, documented, keys, made, near, toml
 from feeds.tables import (
     FORMATS,
+    LISTS,
+    PLURAL,
+    TABLES,
     Content,
     Dates,
     FeedTable,
@@ -107,26 +102,6 @@ class Config(NamedTuple):
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )
-
-
-TABLES: dict[str, type[Any]] = {
-    "site": Site,
-    "paths": Paths,
-    "seeds": Seeds,
-    "dates": Dates,
-    "content": Content,
-    "images": Images,
-    "guard": Guard,
-    "schedule": Schedule,
-    "websub": Websub,
-    "source": Source,  # [[source]]
-    "feed": FeedTable,  # [[feed]]
-    "publish": Publish,
-    "serve": Serve,
-    "moved": Moved,  # [[moved]]
-}
-LISTS = ("source", "feed", "moved")
-_PLURAL = {"source": "sources", "feed": "feeds", "moved": "moved"}  # as `Config` names them
 
 
 def slug_of(folder: str) -> str:
@@ -254,7 +229,7 @@ def effective(config: Config) -> str:
     parts: list[str] = []
     for name, kind in TABLES.items():
         if name in LISTS:
-            tables = getattr(config, _PLURAL[name])
+            tables = getattr(config, PLURAL[name])
             parts.extend(f"[[{name}]]\n{''.join(keys(kind, table))}" for table in tables)
         else:
             table = getattr(config, name)
@@ -269,7 +244,7 @@ def as_tables(config: Config) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for name in TABLES:
         if name in LISTS:
-            listed = getattr(config, _PLURAL[name])
+            listed = getattr(config, PLURAL[name])
             tables[name] = [table._asdict() for table in listed]
         else:
             tables[name] = getattr(config, name)._asdict()

@@ -3,12 +3,21 @@
 Five fields: minute, hour, day of the month, month, day of the week; numbers, names, `*`, lists,
 ranges and steps; 0 and 7 are Sunday.  When both days are restricted, either is enough, as the
 manual says; a field that begins with `*` restricts nothing.
+
+When summer time begins, a stated hour that is left out comes as much later as the clocks went
+forward; when it ends, one that is repeated comes once.  Every so many minutes or hours goes by what
+clocks show.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _WEEKDAYS = "sun mon tue wed thu fri sat".split()
@@ -22,6 +31,8 @@ _NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_SHIFT = timedelta(hours=3)  # more than clocks are ever put forward or back in a night
+_HORIZON = 50 * 366  # days: a 29 February on a certain weekday may be 40 years away
 _PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?\Z", re.ASCII)
 
 
@@ -53,6 +64,48 @@ class Cron(NamedTuple):
     weekdays: frozenset[int]  # 0 is Sunday
     either: bool  # one of `days` or one of `weekdays` is enough
     fixed: bool  # at stated hours: not again in the hour that the end of summer time repeats
+
+
+def following(line: Cron, after: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first time after the aware `after` at which the line fires, in UTC; None: never.
+
+    Its hours are those of `zone`.
+    """
+    found: datetime | None = None
+    end: datetime | None = None  # what is shown later comes later too
+    for shown in _shown(line, after.astimezone(zone).replace(tzinfo=None) - _SHIFT):
+        if end is not None and shown > end:
+            break
+        for moment in _moments(shown, zone, once=line.fixed):
+            if moment > after and (found is None or moment < found):
+                found = moment
+                end = end or shown + 2 * _SHIFT
+    return found
+
+
+def _shown(line: Cron, since: datetime) -> Iterator[datetime]:
+    """What a clock on the wall shows when the line fires, from `since` on."""
+    hours, minutes = sorted(line.hours), sorted(line.minutes)
+    midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    for number in range(_HORIZON):
+        day = midnight + timedelta(days=number)
+        in_days, in_weekdays = day.day in line.days, day.isoweekday() % 7 in line.weekdays
+        right = in_days or in_weekdays if line.either else in_days and in_weekdays
+        if day.month in line.months and right:
+            for hour in hours:
+                if number or hour >= since.hour:
+                    yield from (day + timedelta(hours=hour, minutes=m) for m in minutes)
+
+
+def _moments(shown: datetime, zone: ZoneInfo, *, once: bool) -> Iterator[datetime]:
+    """The instants, in UTC, at which clocks show that; one, whatever the night, if only `once`."""
+    moment = shown.replace(tzinfo=zone).astimezone(UTC)
+    if once:
+        yield moment
+        return
+    for one in (moment, shown.replace(tzinfo=zone, fold=1).astimezone(UTC)):
+        if one.astimezone(zone).replace(tzinfo=None) == shown:
+            yield one
 
 
 def parse(text: str) -> Cron:

@@ -104,6 +104,7 @@ def _build(
     *,
     accept: bool,
 ) -> Report:
+    _own(config, ledger)
     if hint:
         catalogue.index()
     found = _survey(config, now, catalogue, progress, ledger, hint)
@@ -128,6 +129,20 @@ def _build(
     catalogue.keep("settings", settings)
     catalogue.commit()
     return report
+
+
+def _own(config: Config, ledger: Ledger) -> None:
+    """Raise StateError when the records are those of another configuration that is still there.
+
+    To each of the two, what the other publishes would be left over from before.
+    """
+    folder = config.paths.state
+    owner = os.path.join(folder, ledger.fact("config") or os.path.relpath(config.path, folder))
+    if os.path.exists(owner) and not os.path.samefile(owner, config.path):
+        raise StateError(
+            f"{config.path}: {folder} belongs to {os.path.normpath(owner)}; set state, and out,"
+            " in [paths] to folders of its own"
+        )
 
 
 def _stale(

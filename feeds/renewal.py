@@ -8,6 +8,7 @@ Feeds that no change can touch keep their documents, unread.
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,6 +98,7 @@ def prepare(
     begun = bool(register.fact("begun"))
     config = known_as(config, register)
     register.keep_fact("again", "")
+    register.keep_fact("config", os.path.relpath(config.path, config.paths.state))
     recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HEADERS = 10_000  # milliseconds for the head of a request to arrive
 _BUFFER = 32_768  # bytes that the head of a request may have
 _WAITING = 4096  # connections that the kernel holds, and requests that wait for a thread
-_THREADS = 8  # two answer; the others may be held by clients that read large files slowly
+_THREADS = 6  # two answer; the others may be held by clients that read large files slowly
 _DRAIN = 10  # seconds for answers to be read once the server is told to stop
 _DEATH = 1  # PR_SET_PDEATHSIG
 _MASTER = ("LANG", "LC_ALL", "PATH", "TZ")  # what the worker keeps of its environment
@@ -58,6 +58,7 @@ class Server:
                 "--parent", str(os.getpid()),
             ],
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the program that looks after it
         )  # fmt: skip
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:

@@ -1,11 +1,12 @@
-"""The tables of `config.toml`: every key with its default, its meaning and how it is checked.
+"""What `config.toml` may say: each table, each key with its meaning, its default and its checks.
 
-Reading, `feeds config show`, the file that `feeds init` writes and the documentation all follow.
+Reading it, `feeds config show`, the file that `feeds init` writes and the documentation all follow
+from what stands here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds.schema import REQUIRED, key
 
@@ -265,3 +266,23 @@ class Moved(NamedTuple):
         "", "where it is now: another path, or an absolute address; not set: gone for good"
     )
     status: int = key(301, "301, which every reader follows, or 308", choices=(301, 308))
+
+
+TABLES: dict[str, type[Any]] = {
+    "site": Site,
+    "paths": Paths,
+    "seeds": Seeds,
+    "dates": Dates,
+    "content": Content,
+    "images": Images,
+    "guard": Guard,
+    "schedule": Schedule,
+    "websub": Websub,
+    "source": Source,  # [[source]]
+    "feed": FeedTable,  # [[feed]]
+    "publish": Publish,
+    "serve": Serve,
+    "moved": Moved,  # [[moved]]
+}
+LISTS = ("source", "feed", "moved")
+PLURAL = {"source": "sources", "feed": "feeds", "moved": "moved"}  # as `Config` names them

@@ -138,7 +138,7 @@ def _tell_hubs(settings: Config, console: Console) -> None:
     with closing(Outbox(os.path.join(settings.paths.state, websub.OUTBOX))) as outbox:
         if not outbox.waiting():
             return
-        done = websub.deliver(outbox, settings, time.time, lambda: time.monotonic() > end)
+        done = websub.deliver(outbox, settings, time.time, lambda: time.monotonic() > end, {})
     failed = {delivery.letter.hub for delivery in done if delivery.reason}
     for delivery in done:
         said = delivery.reason or "told"

@@ -7,8 +7,10 @@ How a publisher tells its hub is left open there; what every hub takes is a form
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import closing
 from email.utils import parsedate_to_datetime
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from feeds.outbox import Letter
 
 OUTBOX = "outbox.sqlite"  # in the state folder
-_TIMEOUT = (5.0, 10.0)  # seconds to connect, and for the answer
+_TIMEOUT = (5.0, 10.0)  # seconds to connect, and for each part of the answer
+_WHOLE = 20.0  # seconds for all of it, as no timeout ends an answer that drips
+_LONGEST = 200  # characters of what a hub says that are kept
 _FIRST, _MOST = 30, 6 * 3600  # seconds until the second attempt, and between any two at most
 _ATTEMPTS = 20  # about three days; then not before the bytes change again
 
@@ -60,15 +64,20 @@ def topics(config: Config, documents: Mapping[str, Published]) -> dict[str, str]
 
 
 def deliver(
-    outbox: Outbox, config: Config, clock: Callable[[], float], enough: Callable[[], bool]
+    outbox: Outbox,
+    config: Config,
+    clock: Callable[[], float],
+    enough: Callable[[], bool],
+    unfinished: dict[str, threading.Thread],
 ) -> list[Delivery]:
     """Tell hubs what is due; what fails is tried again later, each time twice as late.
 
     `clock` gives seconds since the epoch.  Ends early once `enough` says so; a hub that does not
-    answer, or asks to be left alone, is not asked a second time.
+    answer, or asks to be left alone, is not asked a second time.  Nor is one in `unfinished`, where
+    those are put whose answers drip, for as long as they do.
     """
     done: list[Delivery] = []
-    silent: set[str] = set()
+    silent = {hub for hub, thread in unfinished.items() if thread.is_alive()}
     with requests.Session() as session:
         session.headers["User-Agent"] = f"feeds/{VERSION} (+{config.site.url})"
         for letter in outbox.waiting():
@@ -76,7 +85,7 @@ def deliver(
                 break
             if letter.again > clock() or letter.hub in silent:
                 continue
-            delivery = _deliver(outbox, letter, session, clock)
+            delivery = _deliver(outbox, letter, session, clock, unfinished)
             done.append(delivery)
             if delivery.reason and (delivery.status in {0, 429} or delivery.status >= 500):
                 silent.add(letter.hub)
@@ -84,24 +93,32 @@ def deliver(
 
 
 def _deliver(
-    outbox: Outbox, letter: Letter, session: requests.Session, clock: Callable[[], float]
+    outbox: Outbox,
+    letter: Letter,
+    session: requests.Session,
+    clock: Callable[[], float],
+    unfinished: dict[str, threading.Thread],
 ) -> Delivery:
-    form = {"hub.mode": "publish", "hub.url": letter.topic, "hub.topic": letter.topic}
-    wait = 0
+    answers: SimpleQueue[requests.Response | Exception] = SimpleQueue()
+    work = threading.Thread(target=_post, args=(letter, session, answers), daemon=True)
+    work.start()
+    status = wait = 0
     try:
-        # Not redirected: that would turn the form into a question.
-        with session.post(
-            letter.hub, data=form, timeout=_TIMEOUT, stream=True, allow_redirects=False
-        ) as answer:
-            status = answer.status_code
-            if status in range(200, 300):
-                outbox.delivered(letter)
-                return Delivery(letter)
-            moved = answer.headers.get("Location", "")
+        answer = answers.get(timeout=_WHOLE)
+    except Empty:
+        unfinished[letter.hub] = work
+        reason = f"no whole answer within {_WHOLE:g} s"
+    else:
+        if isinstance(answer, Exception):
+            reason = f"{type(answer).__name__}: {answer}"
+        elif answer.status_code in range(200, 300):
+            outbox.delivered(letter)
+            return Delivery(letter)
+        else:
+            status, moved = answer.status_code, answer.headers.get("Location", "")
             reason = f"it answered {status} {answer.reason}" + (f", to {moved}" if moved else "")
             wait = _asked_for(answer.headers.get("Retry-After", ""), clock())
-    except requests.RequestException as error:
-        status, reason = 0, f"{type(error).__name__}: {error}"
+    reason = reason[:_LONGEST]
     if letter.attempts + 1 >= _ATTEMPTS:
         outbox.failed(letter, -1, reason)
         return Delivery(letter, f"{reason}; given up until the feed changes", status)
@@ -110,13 +127,27 @@ def _deliver(
     return Delivery(letter, reason, status)
 
 
+def _post(
+    letter: Letter, session: requests.Session, answers: SimpleQueue[requests.Response | Exception]
+) -> None:
+    form = {"hub.mode": "publish", "hub.url": letter.topic, "hub.topic": letter.topic}
+    try:
+        # Not redirected: that would turn the form into a question.
+        with session.post(
+            letter.hub, data=form, timeout=_TIMEOUT, stream=True, allow_redirects=False
+        ) as answer:
+            answers.put(answer)
+    except Exception as error:  # noqa: BLE001  whatever a hub brings about is its answer
+        answers.put(error)
+
+
 def _asked_for(value: str, now: float) -> int:
     """The seconds in a Retry-After (RFC 9110 §10.2.3), at most a day; 0 when it says nothing."""
     if value.strip().isdecimal():
-        seconds = int(value)
+        seconds = int(value.strip()[:9])
     else:
         try:
             seconds = int(parsedate_to_datetime(value).timestamp() - now)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0
     return min(max(seconds, 0), 86_400)

@@ -126,6 +126,20 @@ def test_the_build_of_another_process_is_waited_for() -> None:
     assert made.take(1.0, WALL).reasons == ("retry",)
 
 
+@pytest.mark.parametrize(("reason", "pictures"), [("schedule", "all"), ("pictures", "new")])
+def test_pictures_are_asked_for_though_the_first_try_failed(reason: str, pictures: str) -> None:
+    made = agenda()
+    made.ask(reason)
+    assert made.take(0.0, WALL).pictures == pictures
+    made.busy(0.0)
+    assert made.take(1.0, WALL) == Run((*sorted((reason, "retry")),), None, pictures)
+    made.failed(1.0)
+    assert made.take(9.0, WALL).pictures == pictures
+    made.succeeded(9.0)
+    made.failed(10.0)
+    assert made.take(99.0, WALL) == Run(("retry",), None, "none")
+
+
 def test_looking_takes_a_small_part_of_the_time() -> None:
     made = agenda(rescan=5.0)
     assert made.take(5.0, WALL).reasons == ("rescan",)

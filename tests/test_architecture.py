@@ -44,7 +44,7 @@ LAYERS = (
     ),
     ("server",),
     ("showing", "starting", "api", "ids", "console"),
-    ("daemon", "daemon.agenda", "daemon.clock", "daemon.courier", "daemon.events", "daemon.health", "daemon.journal"),
+    ("daemon", "daemon.agenda", "daemon.clock", "daemon.courier", "daemon.events", "daemon.health", "daemon.journal", "daemon.seat"),
     ("daemon.systemd", "daemon.door"),
     ("daemon.service",),
     ("daemon.status",),

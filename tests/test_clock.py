@@ -122,10 +122,80 @@ def test_times_are_those_of_crontab(start: int) -> None:
     assert found == expected, text
 
 
+# The zone, and noon in UTC before a night in which its clocks are changed.
+NIGHTS = [
+    ("Europe/Berlin", "2026-03-28"), ("Europe/Berlin", "2026-10-24"),
+    ("Europe/London", "2026-03-28"), ("America/New_York", "2026-11-01"),
+    ("America/Havana", "2026-03-07"),  # at midnight, which is left out
+    ("America/Havana", "2026-10-31"), ("America/St_Johns", "2026-03-07"),
+    ("America/Santiago", "2026-04-04"), ("Asia/Beirut", "2026-03-28"),
+    ("Africa/Cairo", "2026-10-29"), ("Atlantic/Azores", "2026-10-24"),
+    ("Australia/Lord_Howe", "2026-04-04"), ("Australia/Lord_Howe", "2026-10-03"),
+    ("Pacific/Chatham", "2026-04-04"), ("Antarctica/Troll", "2026-03-28"),
+]  # fmt: skip
+
+
+def through(line: cron.Cron, zone: ZoneInfo, start: datetime, hours: int) -> list[datetime]:
+    """The times in so many hours, by looking at what clocks show in each minute."""
+    found: set[datetime] = set()
+    seen: set[datetime] = set()
+    for minute in range(hours * 60):
+        moment = start + timedelta(minutes=minute)
+        shown = moment.astimezone(zone).replace(tzinfo=None)
+        earlier = (moment - timedelta(minutes=1)).astimezone(zone).replace(tzinfo=None)
+        gap = int((shown - earlier) / timedelta(minutes=1)) - 1
+        left_out = [earlier + timedelta(minutes=m + 1) for m in range(gap)] if line.fixed else []
+        for one in (*left_out, shown):
+            right_day = one.day in line.days and one.isoweekday() % 7 in line.weekdays
+            if right_day and one.hour in line.hours and one.minute in line.minutes:
+                if not (line.fixed and one in seen):
+                    # What is left out comes when clocks without summer time would show it.
+                    found.add(moment + (one - earlier - timedelta(minutes=1)) * (one != shown))
+                seen.add(one)
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("zone", "night"), NIGHTS)
+@pytest.mark.parametrize(
+    "text", ["0 0 * * *", "30 2 * * *", "30 0 * * *", "15 1,4 * * *", "*/20 * * * *", "0 */2 * * *"]
+)
+def test_nights_in_which_clocks_are_changed(zone: str, night: str, text: str) -> None:
+    start = datetime.fromisoformat(night).replace(hour=12, tzinfo=UTC)
+    line, place = cron.parse(text), ZoneInfo(zone)
+    end = start + timedelta(hours=40)
+    found: list[datetime] = []
+    moment = start - timedelta(seconds=1)
+    while (following := cron.following(line, moment, place)) is not None and following < end:
+        found.append(following)
+        moment = following
+    assert found == through(line, place, start, 40)
+
+
+def test_a_day_that_rarely_comes() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    found = cron.following(cron.parse("0 0 29 2 */7"), start, ZoneInfo("UTC"))
+    assert found == datetime(2032, 2, 29, tzinfo=UTC)  # a Sunday
+
+
 def test_an_interval_counts_from_now() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     first, second = islice(clock.times(schedule(every=90), "UTC", now), 2)
     assert second - first == timedelta(seconds=90)
+
+
+def test_a_time_that_a_sleeping_machine_passed_is_made_good() -> None:
+    struck = threading.Event()
+    running = clock.Clock(schedule(cron="0 3 * * *"), "UTC", struck.set)
+    running.start()
+    try:
+        planned = running.next()
+        assert planned is not None
+        running.renew(planned - timedelta(seconds=1))
+        assert not struck.is_set()
+        running.renew(planned + timedelta(hours=5))
+        assert struck.is_set()
+    finally:
+        running.stop()
 
 
 def test_a_running_clock_strikes_and_can_be_set_anew() -> None:
@@ -134,7 +204,7 @@ def test_a_running_clock_strikes_and_can_be_set_anew() -> None:
     running.start()
     try:
         assert running.next() is not None
-        running.renew()
+        running.renew(datetime(2020, 1, 1, tzinfo=UTC))
         assert struck.wait(20)
     finally:
         running.stop()

@@ -11,8 +11,8 @@ import pytest
 from conftest import BASIC
 
 from feeds import config, schema
-from feeds.config import TABLES
 from feeds.model import ConfigError
+from feeds.tables import TABLES
 
 
 def load(text: str) -> config.Config:

@@ -33,6 +33,21 @@ def article(number: int, **changes: object) -> str:
     return seed(**(parts | changes))
 
 
+def test_two_configurations_do_not_share_their_records(site: Site) -> None:
+    site.write("s/1.md", seed())
+    site.build()
+    other = site.root / "other.toml"
+    text = site.root.joinpath("config.toml").read_text()
+    other.write_text(text + '[[feed]]\nslug = "other"\n')
+    before = site.bytes()
+    with pytest.raises(StateError, match=r"belongs to .*config\.toml; set state, and out"):
+        cycle.build(config.load(str(other)), NOW, pictures="none", wait=0)
+    assert site.bytes() == before
+    site.root.joinpath("config.toml").unlink()  # renamed, then
+    cycle.build(config.load(str(other)), NOW, pictures="none", wait=0)
+    assert "other/atom.xml" in site.bytes()
+
+
 def test_formats_that_a_feed_no_longer_has_are_removed(site: Site) -> None:
     site.write("s/1.md", seed())
     site.build()

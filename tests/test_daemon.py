@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -486,6 +487,12 @@ def test_a_clock_that_jumps_is_noticed(quiet: Site, start: Callable[..., Daemon]
     daemon.wait_for("clock.jumped", 2)
     quiet.write("a/3.md", numbered(3, ago=90_000))
     daemon.wait(has(quiet, "Title 3"))
+    told = json.loads(run(quiet.root, "status", "--format", "json").stdout)
+    assert datetime.fromisoformat(told["schedule"][0]) < datetime.now(UTC) + timedelta(days=1)
+    before = len(daemon.events)
+    control.write_text("+200000\n")
+    daemon.wait_for("clock.jumped", 3)
+    daemon.wait(lambda: any("schedule" in e.get("reasons", ()) for e in daemon.events[before:]))
 
 
 def test_units_and_the_configuration_say_the_next_runs(quiet: Site) -> None:

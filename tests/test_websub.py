@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -77,7 +78,7 @@ def told(site: Site, hub: Hub) -> Iterator[Callable[[int], list[websub.Delivery]
         settings = site.load()
         websub.address(settings)
         with closing(Outbox(os.path.join(settings.paths.state, websub.OUTBOX))) as outbox:
-            return websub.deliver(outbox, settings, lambda: now, lambda: False)
+            return websub.deliver(outbox, settings, lambda: now, lambda: False, {})
 
     return tell
 
@@ -158,7 +159,7 @@ def test_a_hub_that_asks_for_patience_gets_it(hub: Hub, told: Tell, after: str) 
     assert only.letter.topic in hub.heard
 
 
-@pytest.mark.parametrize("after", ["soon", "-5", "99999999999", "", "Mon, 99 Foo 2026"])
+@pytest.mark.parametrize("after", ["soon", "-5", "99999999999", "", "Mon, 99 Foo 2026", "9" * 5000])
 def test_an_odd_retry_after_does_no_harm(hub: Hub, told: Tell, after: str) -> None:
     hub.status, hub.headers = 503, {"Retry-After": after}
     assert told(NOW)[0].reason
@@ -176,6 +177,49 @@ def test_a_hub_that_moved_is_named_and_not_asked_elsewhere(hub: Hub, told: Tell)
     hub.status, hub.headers = 308, {"Location": "/other"}
     assert told(NOW)[0].reason == "it answered 308 Permanent Redirect, to /other"
     assert hub.asked == 3
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The address of a hub whose answer's headers never end."""
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not over.wait(0.05):
+                connection.sendall(b"X")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        over.set()
+        thread.join()
+
+
+def test_a_hub_that_drips_holds_up_no_other(
+    site: Site, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websub, "_WHOLE", 0.5)
+    with dripping() as slow:
+        site.configure(f'[websub]\nhubs = ["{slow}", "{hub.url}"]\n')
+        site.write("a/1.md", seed())
+        site.build()
+        settings = site.load()
+        websub.address(settings)
+        unfinished: dict[str, threading.Thread] = {}
+        with closing(Outbox(os.path.join(settings.paths.state, websub.OUTBOX))) as outbox:
+            done = websub.deliver(outbox, settings, lambda: NOW, lambda: False, unfinished)
+            reasons = [d.reason for d in done if d.letter.hub == slow]
+            assert reasons == ["no whole answer within 0.5 s"]
+            assert sorted(hub.heard) == TOPICS
+            # As long as it drips, it is not asked again.
+            assert websub.deliver(outbox, settings, lambda: NOW, lambda: False, unfinished) == []
+    assert unfinished.keys() == {slow}
+    unfinished[slow].join(5.0)
+    assert not unfinished[slow].is_alive()
 
 
 def test_nobody_answers(site: Site, told: Tell) -> None:
@@ -231,6 +275,21 @@ def test_the_daemon_tells_hubs_and_a_slow_one_holds_up_nothing(site: Site, hub: 
         hub.delay = 0.0
         daemon.wait(lambda: {*TOPICS} <= {*hub.heard})
         daemon.wait_for("hub.told", 3)
+    finally:
+        daemon.stop()
+
+
+def test_hubs_are_told_after_the_state_folder_was_removed(site: Site, hub: Hub) -> None:
+    site.configure(f'[schedule]\nevery = "1d"\nsettle = "50ms"\n[websub]\nhubs = ["{hub.url}"]\n')
+    site.write("a/1.md", seed())
+    daemon = Daemon(site.root).ready()
+    try:
+        daemon.wait(lambda: sorted(hub.heard) == TOPICS)
+        shutil.rmtree(site.root / ".feeds")
+        daemon.wait_for("build.done", reasons=["state"])
+        hub.heard.clear()
+        site.root.joinpath("seeds/a/2.md").write_text(seed("Another", "https://news.example.com/2"))
+        daemon.wait(lambda: {*TOPICS} <= {*hub.heard})
     finally:
         daemon.stop()
 

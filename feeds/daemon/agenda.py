@@ -35,6 +35,7 @@ class Agenda:
         self._rescan = rescan
         self._look = now + rescan
         self._asked: set[str] = set()
+        self._owed: set[str] = set()  # what else the run that is at work is to do, if it fails
         self._folders: set[bytes] = set()
         self._first = self._last = 0.0  # instants of the hints in `_folders`
         self._blocked = -math.inf
@@ -98,6 +99,7 @@ class Agenda:
             asked.add("event")
             self._folders = set()
         self._look = now + self._rescan
+        self._owed = asked & {"schedule", "pictures"}
         pictures = "all" if "schedule" in asked else "new" if "pictures" in asked else "none"
         return Run(tuple(sorted(asked)), None, pictures)
 
@@ -119,6 +121,7 @@ class Agenda:
     def succeeded(self, now: float, idle: float = 0.0) -> None:
         """A run came to its end; if it found nothing to do, after `idle` seconds."""
         self._failures = 0
+        self._owed = set()
         self._look = max(self._look, now + idle * _SHARE)
 
     def failed(self, now: float) -> float:
@@ -127,10 +130,13 @@ class Agenda:
         pause = min(least * 2.0**self._failures, most)
         self._failures += 1
         self._blocked = now + pause
-        self.ask("retry")
+        self._repeat()
         return pause
 
     def busy(self, now: float) -> None:
         """Another process was building: try again in a moment."""
         self._blocked = now + _BUSY
-        self.ask("retry")
+        self._repeat()
+
+    def _repeat(self) -> None:
+        self._asked |= {"retry"} | self._owed

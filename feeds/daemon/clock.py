@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from feeds import cron
@@ -21,25 +20,25 @@ from feeds import cron
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from apscheduler.triggers.base import BaseTrigger
-
     from feeds.tables import Schedule
 
-_WEEKDAYS = "sun mon tue wed thu fri sat".split()
-_ALWAYS = "*"
 _NEXT = 5  # times that are told
 
 
-class _Once(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """A time of day that comes once, though the end of summer time repeats its hour."""
+class _Cron(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """A line of crontab.
+
+    Not APScheduler's own: when summer time begins, that leaves out the next midnight.
+    """
+
+    def __init__(self, line: cron.Cron, zone: ZoneInfo, jitter: int | None) -> None:
+        self._line, self._zone, self._jitter = line, zone, jitter
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """Return the next time, as APScheduler asks for it."""
-        found = cast("datetime | None", super().get_next_fire_time(previous, now))
-        if found is not None and found.fold:
-            after = found.astimezone(UTC) + timedelta(seconds=1)
-            found = super().get_next_fire_time(found, after.astimezone(found.tzinfo))
-        return found
+        """Return the next time, as APScheduler asks for it; one for all that were missed."""
+        after = max(previous, now) if previous else now - timedelta(microseconds=1)
+        found = cron.following(self._line, after, self._zone)
+        return self._apply_jitter(found, self._jitter, now)  # type: ignore[no-any-return]
 
 
 def trigger(schedule: Schedule, zone: str, *, jitter: bool = True) -> BaseTrigger:
@@ -47,22 +46,7 @@ def trigger(schedule: Schedule, zone: str, *, jitter: bool = True) -> BaseTrigge
     spread = (schedule.jitter or None) if jitter else None
     if not schedule.cron:
         return IntervalTrigger(seconds=schedule.every, jitter=spread, timezone=UTC)
-    line = cron.parse(schedule.cron)
-    days, weekdays = _listed(line.days), ",".join(_WEEKDAYS[day] for day in sorted(line.weekdays))
-    kind = _Once if line.fixed else CronTrigger
-    either = [(days, _ALWAYS), (_ALWAYS, weekdays)] if line.either else [(days, weekdays)]
-    made = [
-        kind(
-            minute=_listed(line.minutes), hour=_listed(line.hours), month=_listed(line.months),
-            day=day, day_of_week=weekday, jitter=spread, timezone=ZoneInfo(zone),
-        )
-        for day, weekday in either
-    ]  # fmt: skip
-    return made[0] if len(made) == 1 else OrTrigger(made)
-
-
-def _listed(values: frozenset[int]) -> str:
-    return ",".join(map(str, sorted(values)))
+    return _Cron(cron.parse(schedule.cron), ZoneInfo(zone), spread)
 
 
 def times(schedule: Schedule, zone: str, now: datetime) -> Iterator[datetime]:
@@ -91,19 +75,27 @@ class Clock:
 
     def __init__(self, schedule: Schedule, zone: str, strike: Callable[[], None]) -> None:
         """Call `strike` at each time."""
-        self._trigger = trigger(schedule, zone)
+        self._schedule, self._zone, self._strike = schedule, zone, strike
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True}
         )
-        self._job = self._scheduler.add_job(strike, self._trigger)
+        self._job = self._scheduler.add_job(strike, trigger(schedule, zone))
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
 
-    def renew(self) -> None:
-        """Plan anew, after the system's clock was set or the machine slept."""
-        self._scheduler.reschedule_job(self._job.id, trigger=self._trigger)
+    def renew(self, now: datetime) -> None:
+        """Plan anew, after the system's clock was set or the machine slept.
+
+        A time that was passed meanwhile is made good.
+        """
+        planned = self.next()
+        # Not the trigger of before: an interval's begins at the time of the clock that was wrong.
+        fires = trigger(self._schedule, self._zone)
+        self._scheduler.reschedule_job(self._job.id, trigger=fires)
+        if planned is not None and planned <= now:
+            self._strike()
 
     def next(self) -> datetime | None:
         """When it strikes next."""

@@ -12,22 +12,22 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from feeds import config as configuration
-from feeds import cycle, lock, websub
+from feeds import cycle, websub
 from feeds.console import as_json
 from feeds.daemon.agenda import Agenda
 from feeds.daemon.health import Health, Last, State
+from feeds.daemon.seat import Seat
 from feeds.daemon.systemd import Notifier
-from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint, StateError
+from feeds.model import VERSION, BusyError, ConfigError, FeedsError, Hint
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from feeds.config import Config
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from feeds.daemon.journal import Journal
     from feeds.model import Problem, Report
 
-LOCK = "daemon.lock"  # in the state folder; held as long as the daemon lives
 _TICK = 1.0  # seconds between two looks at config.toml and at the clocks
 _GRACE = 2.0  # seconds that publishing may go on after the signal to stop
 _PAUSE = 5.0  # seconds from one start of the server to the next
@@ -63,25 +62,9 @@ def run(
     """
     stamp = _stamp(path)
     settings = configuration.load(path)
-    with ExitStack() as held:
-        alone = held.enter_context(_alone(settings.paths.state))
+    with Seat(settings.paths.state) as seat:
         notifier = Notifier(environment, os.getpid())
-        return _Daemon(settings, stamp, journal, notifier, held, alone, served).run()
-
-
-@contextmanager
-def _alone(state: str) -> Iterator[Callable[[], bool]]:
-    """Be the only daemon on the state folder; what is given tells whether that still holds."""
-    try:
-        os.makedirs(state, exist_ok=True)
-    except OSError as error:
-        raise StateError(f"{state}: {error.strerror}") from None
-    busy = (
-        f"a daemon is at work on {os.path.relpath(state)} already (process {{holder}});"
-        " `feeds status` tells what it does"
-    )
-    with lock.held(os.path.join(state, LOCK), 0.0, lambda _: None, busy) as ours:
-        yield ours
+        return _Daemon(settings, stamp, journal, notifier, seat, served).run()
 
 
 class _Daemon:
@@ -91,14 +74,13 @@ class _Daemon:
         stamp: tuple[int, ...],
         journal: Journal,
         notifier: Notifier,
-        held: ExitStack,
-        alone: Callable[[], bool],
+        seat: Seat,
         served: Callable[[Config], Config] | None,
     ) -> None:
         now = time.monotonic()
         self._config = settings
         self._stamp = stamp
-        self._exclusion, self._alone = held, alone
+        self._seat = seat
         self._opened = False
         self._knock = math.inf  # when to try again to open the door
         self._journal = journal
@@ -174,7 +156,7 @@ class _Daemon:
         """Take in what was sent, and notice what nobody sends."""
         self._drain()
         self._beat()
-        if not self._alone():
+        if self._seat.lost():
             self._settle_anew()
         if (stamp := _stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
@@ -187,14 +169,13 @@ class _Daemon:
             self._journal.tell("clock.jumped", "warning", seconds=offset - self._offset)
             self._agenda.ask("rescan")
             if self._clock is not None:
-                self._clock.renew()
+                self._clock.renew(_utc())
         self._offset = offset
 
     def _settle_anew(self) -> None:
         """The state folder was removed: make and hold it again; raises BusyError, StateError."""
         self._journal.tell("state.lost", "warning", path=self._config.paths.state)
-        self._exclusion.close()
-        self._alone = self._exclusion.enter_context(_alone(self._config.paths.state))
+        self._seat.regain()
         self._agenda.insist("state")
 
     def _drain(self) -> None:
@@ -366,10 +347,11 @@ class _Daemon:
             if self._clock is not None:
                 self._clock.stop()
             self._start_clock()
-        if self._courier is not None:
-            self._courier.stop()
-            self._courier = None
-        self._start_courier()
+        if (after.paths, after.site, after.websub) != (before.paths, before.site, before.websub):
+            if self._courier is not None:
+                self._courier.stop()
+                self._courier = None
+            self._start_courier()
         if self._server is not None and _served_by(after) != _served_by(before):
             self._server.stop()
             self._server_began = -math.inf
@@ -478,8 +460,11 @@ class _Daemon:
         self._health.failed(reason)
         self._notifier.tell(f"STATUS=the last build failed: {reason.splitlines()[0]}")
 
-    def _delivered(self, what: tuple[int, tuple[websub.Delivery, ...]]) -> None:
-        untold, deliveries = what
+    def _delivered(self, what: tuple[int, tuple[websub.Delivery, ...], str]) -> None:
+        untold, deliveries, failure = what
+        if failure:
+            self._journal.tell("hubs.failed", "error", reason=failure)
+            return
         for letter, reason, _ in deliveries:
             told = "hub.failed" if reason else "hub.told"
             level = "warning" if reason else "info"

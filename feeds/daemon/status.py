@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from feeds import lock
 from feeds.daemon import clock, door
-from feeds.daemon.service import LOCK
+from feeds.daemon.seat import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
