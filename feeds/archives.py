@@ -123,13 +123,8 @@ def build(
     published: dict[str, Published] = {}
     written: list[str] = []
     if tasks:
-        ledger.promise(
-            [
-                name
-                for task in tasks
-                for name in names(channel, task.archive, config.publish.precompressed)
-            ]
-        )
+        packed = config.publish.precompressed
+        ledger.promise([n for task in tasks for n in names(channel, task.archive, packed)])
         worker = _Worker(channel, config, catalogue, now, texts=texts)
         for done, made in enumerate(workers.spread(worker, tasks, workers.cores()), 1):
             archive = made.task.archive._replace(made=wanted, media=made.media)
