@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+import archives
 import producer
 import proof
+import serving
 from keeping import kept
 from pair import FLOOR, Pair, make
 from report import INFORMATION, Goal, Row, duration, megabytes, percent, spread, times
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from timing import Result
 
 SETTLE, IDLE = 0.2, 20.0  # seconds: the default of settle; how long an idle daemon is looked at
+ARCHIVED = 50_000  # seeds; an archive of more is not measured
 STARTS = 15  # pairs for what takes milliseconds
 SOURCES, SEEDS, BODY = 7, 2_000, 20_000  # of the corpus for one feed for each source
 
@@ -228,4 +231,18 @@ def start(bench: Bench) -> None:
         )
 
 
-SCENES = {"start": start, "sources": each_source, "sizes": beside_hugo}
+def archived(bench: Bench) -> None:
+    """One feed of everything with archive documents, against the same without them."""
+    for count in bench.sizes:
+        if count <= ARCHIVED:
+            print(f"\n{count:,} seeds with archives (pairs: {bench.pairs(count)})", flush=True)
+            archives.scene(bench, count)
+
+
+SCENES = {
+    "start": start,
+    "sources": each_source,
+    "sizes": beside_hugo,
+    "archives": archived,
+    "serving": serving.scene,
+}

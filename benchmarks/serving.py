@@ -13,23 +13,29 @@ import os
 import re
 import shutil
 import socket
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.request import Request, urlopen
 
 import corpus
+import producer
+from report import INFORMATION, Goal, megabytes, spread, times
+from timing import Series, VoidError
 
-HOME = Path(__file__).parents[1]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scenes import Bench
+
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 32
 SIZE = 250_000  # bytes of the document, nearly
 ENTRIES = 130
-GOALS = {"ratio": 0.75, "p99 of 304": 2.0, "MiB": 64}
+NAME = "250 KB"
+ROUNDS, SECONDS = 5, 2  # of load on each server
 
 CONFIG = """\
 [site]
@@ -71,8 +77,7 @@ class Load(NamedTuple):
     """What one run of the load told."""
 
     rate: float  # requests per second
-    p50: float  # ms
-    p99: float  # ms
+    p99: float  # seconds
 
 
 def free_port() -> int:
@@ -81,14 +86,14 @@ def free_port() -> int:
         return tried.getsockname()[1]
 
 
-def make_site(folder: Path, port: int) -> None:
+def make_site(folder: Path, port: int, env: Mapping[str, str]) -> None:
     """A site whose Atom feed has about 250 KB, of prose as it compresses."""
     folder.joinpath("config.toml").write_text(
         CONFIG.format(port=port, entries=ENTRIES), encoding="utf-8"
     )
     corpus.write(ENTRIES, str(folder / "seeds"), 4, SIZE // ENTRIES - 1650, "seed")
     subprocess.run(
-        [sys.executable, "-m", "feeds", "generate", "--offline", "-q"], cwd=folder, check=True
+        [*producer.command(), "generate", "--offline", "-q"], cwd=folder, env=env, check=True
     )
 
 
@@ -100,91 +105,87 @@ def wait_for(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.05)
-    raise SystemExit(f"nothing answers on port {port}")
+    raise VoidError(f"nothing answers on port {port}")
 
 
-def wrk(port: int, headers: dict[str, str], seconds: int) -> Load:
+def wrk(port: int, headers: dict[str, str]) -> Load:
+    """What a load of a few seconds tells."""
     command = [
-        "taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency",
+        "taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency",
         *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}")),
         f"http://127.0.0.1:{port}/all/atom.xml",
     ]  # fmt: skip
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", said)
     if failed:
-        raise SystemExit(f"{' '.join(command)}\n{said}")
+        raise VoidError(f"{' '.join(command)}: {failed[0]}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
-    return Load(rate, _milliseconds("50%", said), _milliseconds("99%", said))
-
-
-def _milliseconds(share: str, said: str) -> float:
-    value, unit = re.search(rf"{share}\s+([\d.]+)(us|ms|s)", said).groups()
-    return float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", said).groups()
+    return Load(rate, float(value) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit])
 
 
 def memory(process: int) -> float:
-    """Proportional set size of a process and its children, in MiB."""
+    """Proportional set size of a process and its children, in bytes."""
     kids = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
     total = sum(memory(int(kid)) for kid in kids)
     text = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
-    return total + int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) / 1024
+    return total + int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) * 1024
 
 
-def run(rounds: int = 5, seconds: int = 2) -> bool:
-    """Measure and print; whether the goals are met."""
-    for program in ("nginx", "wrk", "taskset"):
-        if shutil.which(program) is None:
-            raise SystemExit(
-                f"{program} is missing; on Debian: apt install nginx-light wrk util-linux"
-            )
-    with tempfile.TemporaryDirectory() as temporary:
+def scene(bench: Bench) -> None:
+    """The same document from `feeds serve` and from nginx."""
+    print(f"\nserving an Atom feed of about {SIZE:,} bytes (rounds: {ROUNDS})", flush=True)
+    with bench.section(NAME, "serving"), tempfile.TemporaryDirectory(dir=bench.work) as temporary:
+        for program in ("nginx", "wrk", "taskset"):
+            if shutil.which(program) is None:
+                raise VoidError(
+                    f"{program} is missing; on Debian: apt install nginx-light wrk util-linux"
+                )
         folder = Path(temporary)
-        folder.chmod(0o755)
+        for above in (folder, *folder.parents):
+            if above.stat().st_uid == os.getuid():
+                above.chmod(above.stat().st_mode | 0o711)  # nginx's worker is nobody
         ours, other = free_port(), free_port()
-        make_site(folder, ours)
+        make_site(folder, ours, bench.env)
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(folder=folder, port=other), encoding="utf-8")
         pinned = ["taskset", "-c", SERVER_CORE]
-        mine = subprocess.Popen([*pinned, sys.executable, "-m", "feeds", "serve", "-q"], cwd=folder)
+        serve = [*pinned, *producer.command(), "serve", "--quiet"]
+        mine = subprocess.Popen(serve, cwd=folder, env=bench.env)
         theirs = subprocess.Popen([*pinned, "nginx", "-c", str(config), "-g", "daemon off;"])
         try:
             wait_for(ours)
             wait_for(other)
-            return _compared(mine.pid, theirs.pid, ours, other, rounds, seconds)
+            _compare(bench, mine.pid, ours, other)
         finally:
             for process in (mine, theirs):
                 process.terminate()
                 process.wait(15)
 
 
-def _compared(mine: int, theirs: int, ours: int, other: int, rounds: int, seconds: int) -> bool:
+def _compare(bench: Bench, mine: int, ours: int, other: int) -> None:
     kinds = {
         "200": ({}, {}),
         "gzip": ({"Accept-Encoding": "gzip"}, {"Accept-Encoding": "gzip"}),
         "304": tuple({"If-None-Match": _tag(port)} for port in (ours, other)),
     }
-    size = len(_fetch(ours).read())
-    print(f"serving: an Atom feed of {size:,} bytes, {CONNECTIONS} connections, one core each,"
-          f" {rounds} rounds of {seconds} s")  # fmt: skip
-    print(f"{'':6} {'feeds/s':>9} {'nginx/s':>9} {'ratio':>6} {'p50 ms':>15} {'p99 ms':>15}")
-    met = True
     for kind, (headers, others) in kinds.items():
-        pairs = [(wrk(ours, headers, seconds), wrk(other, others, seconds)) for _ in range(rounds)]
-        ratio = statistics.median(a.rate / b.rate for a, b in pairs)
-        a, b = (
-            Load(*(statistics.median(values) for values in zip(*loads, strict=True)))
-            for loads in zip(*pairs, strict=True)
-        )
-        print(
-            f"{kind:6} {a.rate:9,.0f} {b.rate:9,.0f} {ratio:6.2f}"
-            f" {a.p50:7.2f}/{b.p50:<7.2f} {a.p99:7.2f}/{b.p99:<7.2f}"
-        )
-        met = met and ratio >= GOALS["ratio"]
-        if kind == "304":
-            met = met and a.p99 < GOALS["p99 of 304"]
-    used = memory(mine)
-    print(f"memory {used:.0f} MiB beside {memory(theirs):.0f} MiB of nginx")
-    return met and used <= GOALS["MiB"]
+        pairs = [(wrk(ours, headers), wrk(other, others)) for _ in range(ROUNDS)]
+        here, there = ([load[n] for load in pairs] for n in range(2))
+        rates = (Series(tuple(load.rate for load in side)) for side in (here, there))
+        a, b = rates
+        sides = (f"{a.median:,.0f}/s", f"nginx {b.median:,.0f}/s")
+        bench.tell(NAME, f"{kind}, requests", sides, a.over(b), times, Goal.least(0.75))
+        a, b = (Series(tuple(load.p99 for load in side)) for side in (here, there))
+        goal = Goal.most(0.002) if kind == "304" else INFORMATION
+        bench.tell(NAME, f"{kind}, p99", ("", f"nginx {spread(b, fine)}"), a, fine, goal)
+    held = Series((memory(mine),))
+    bench.tell(NAME, "memory", ("", ""), held, megabytes, Goal.most(64 << 20))
+
+
+def fine(seconds: float) -> str:
+    """Milliseconds with two decimals."""
+    return f"{seconds * 1000:.2f} ms"
 
 
 def _fetch(port: int):
@@ -194,8 +195,3 @@ def _fetch(port: int):
 def _tag(port: int) -> str:
     with _fetch(port) as answer:
         return answer.headers["ETag"]
-
-
-if __name__ == "__main__":
-    os.environ["PYTHONPATH"] = str(HOME)
-    raise SystemExit(0 if run() else 1)
