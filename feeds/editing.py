@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from feeds import (
     cadence,
+    fitting,
     identity,
     images,
     measuring,
@@ -52,6 +53,7 @@ class Edition(NamedTuple):
     media: dict[str, tuple[str, ...]]  # by slug: pictures below the seed folder its entries show
     rows: frozenset[int]  # of the catalogue, of all entries
     lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
+    crowded: dict[str, int]  # by slug: how many more arrived lately than have room
     expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
     measured: measuring.Measured
 
@@ -90,7 +92,9 @@ def edit(
         recognition.accounts(again, register, recipe, now, texts=texts)
         if texts:
             recognition.removals(catalogue, register, now)
-    chosen, lately, expires = windows(channels, catalogue, ledger, affected, now, parse_all)
+    chosen, lately, crowded, expires = windows(
+        channels, catalogue, ledger, affected, now, parse_all
+    )
     standing = {row: heading for window in chosen.values() for row, heading in window}
     rows = frozenset(standing)
     articles = {row: catalogue.article(row) for row in rows}
@@ -130,7 +134,7 @@ def edit(
         c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
         for c in channels
     }
-    return Edition(tuple(feeds), media, rows, ids, expires, measured)
+    return Edition(tuple(feeds), media, rows, ids, crowded, expires, measured)
 
 
 class Windows(NamedTuple):
@@ -138,6 +142,7 @@ class Windows(NamedTuple):
 
     chosen: dict[str, Window]
     lately: dict[str, Window]  # that part of it that arrived lately
+    crowded: dict[str, int]  # how many more did than have room
     expires: dict[str, int]  # when an entry leaves by itself; 0: none does
 
 
@@ -154,7 +159,7 @@ def windows(
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
     register = ledger.register
-    made = Windows({}, {}, {})
+    made = Windows({}, {}, {}, {})
     chosen = made.chosen
     pending = list(channels)
     while pending:
@@ -162,11 +167,13 @@ def windows(
         for channel in pending:
             if channel.shows == "changes":
                 chosen[channel.slug], made.lately[channel.slug] = [], []
-                made.expires[channel.slug] = 0
+                made.crowded[channel.slug] = made.expires[channel.slug] = 0
                 continue
             newest = catalogue.newest(now, channel.order, channel.source, channel.limit)
             window = selection.window(channel, newest)
-            late = selection.lately(channel, recent, now)
+            arrived = selection.lately(channel, recent, now)
+            late = selection.latest(arrived, fitting.most(channel.max_size))
+            made.crowded[channel.slug] = len(arrived) - len(late)
             more = [(row, heading) for row, heading, _ in late]
             if channel.archive:
                 more = shelving.arrange(

@@ -3,7 +3,7 @@
     what can be spared of the markup -> older entries as summaries -> as titles -> left out
 
 Each step is taken only when the one before was not enough, and only as far as it must be.  Entries
-that arrived lately are never left out, as a subscriber may not have met them yet.
+that arrived lately are the last to be left out, as a subscriber may not have met them yet.
 """
 
 from __future__ import annotations
@@ -35,14 +35,21 @@ class Fitted(NamedTuple):
     told: str = ""  # what had to go
 
 
-def fit(feed: Feed, budget: int, lately: Collection[str]) -> Fitted:
+def most(budget: int) -> int:
+    """How many entries have room in so many bytes, were they but titles."""
+    return max(budget // _FRAME, 1)
+
+
+def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> Fitted:
     """The feed with each document of at most `budget` bytes, if that can be.
 
-    `lately` holds the ids of entries that must not be left out.
+    `lately` holds the ids of entries that are the last to be left out; `crowded` of these are left
+    out already, as there are more than have room.
     """
     documents = formats.render(feed)
     if (size := _largest(documents)) <= budget:
-        return Fitted(feed, documents)
+        left = f"{feed.slug}: {_crowd(crowded)}, as more arrived lately than have room"
+        return Fitted(feed, documents, left if crowded else "")
     lean = tuple(map(_lean, feed.entries))
     fitted = feed._replace(entries=lean)
     documents = formats.render(fitted)
@@ -53,7 +60,7 @@ def fit(feed: Feed, budget: int, lately: Collection[str]) -> Fitted:
         target = target * budget // reached if target != budget else budget - budget // 50
         fitted = feed._replace(entries=_reduced(lean, target, lately))
         documents = formats.render(fitted)
-    return Fitted(fitted, documents, _told(feed, fitted, size, _largest(documents), budget))
+    return Fitted(fitted, documents, _told(feed, fitted, size, budget, lately, crowded))
 
 
 def _largest(documents: tuple[Document, ...]) -> int:
@@ -66,6 +73,7 @@ def _reduced(entries: tuple[Entry, ...], target: int, lately: Collection[str]) -
         (_summarised, lambda _: True),
         (_titled, lambda _: True),
         (_gone, lambda entry: entry.id not in lately),
+        (_gone, lambda _: True),
     )
     kept = list(entries)
     total = sum(map(_cost, kept))
@@ -114,20 +122,22 @@ def _gone(entry: Entry) -> Entry:
     return entry._replace(id="")
 
 
-def _told(feed: Feed, fitted: Feed, size: int, reached: int, budget: int) -> str:
+def _told(
+    feed: Feed, fitted: Feed, size: int, budget: int, lately: Collection[str], crowded: int
+) -> str:
     whole = sum(1 for e in feed.entries if e.content) - sum(1 for e in fitted.entries if e.content)
-    left = len(feed.entries) - len(fitted.entries)
-    parts = [
-        "less markup" if not whole else "",
-        f"{whole} older entries as summaries" if whole else "",
-        f"{left} left out" if left else "",
-    ]
-    over = (
-        f"; it still has {reached}, as nothing that arrived lately may be left out"
-        if reached > budget
-        else ""
+    left = {entry.id for entry in feed.entries} - {entry.id for entry in fitted.entries}
+    missed = sum(1 for one in left if one in lately) + crowded
+    parts = (
+        "less markup" if not whole else f"{whole} older entries as summaries",
+        f"{len(left)} left out" if left else "",
+        _crowd(missed) if missed else "",
     )
     return (
         f"{feed.slug}: it would have {size} bytes, more than max_size = {budget}:"
-        f" {', '.join(filter(None, parts))}{over}"
+        f" {', '.join(filter(None, parts))}"
     )
+
+
+def _crowd(count: int) -> str:
+    return f"{count} that arrived lately left out (raise max_size, or set archive = true)"

@@ -129,7 +129,10 @@ def prepare(
         f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
     }
     for made in _rendered(
-        [_Draft(f, limits[slug].max_size, edition.lately[slug]) for slug, f in stale.items()]
+        [
+            _Draft(f, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
+            for slug, f in stale.items()
+        ]
     ):
         slug, limit = made.slug, limits[made.slug].limit
         bodies.update((_placed(d.name, private), d.body) for d in made.documents)
@@ -339,7 +342,9 @@ def _chosen(
 
 def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
     updated = int(feed.updated.timestamp())
-    inputs = digest(VERSION, feed, budget, sorted(edition.lately[feed.slug]))
+    inputs = digest(
+        VERSION, feed, budget, sorted(edition.lately[feed.slug]), edition.crowded[feed.slug]
+    )
     media, expires = edition.media[feed.slug], edition.expires[feed.slug]
     return Rendering(inputs, len(feed.entries), updated, expires, media)
 
@@ -349,7 +354,8 @@ class _Draft(NamedTuple):
 
     feed: Feed
     budget: int  # bytes
-    lately: frozenset[str]  # ids of entries that must not be left out
+    lately: frozenset[str]  # ids of entries that are the last to be left out
+    crowded: int  # how many of these are left out already
 
 
 class _Written(NamedTuple):

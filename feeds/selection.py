@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from feeds import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from feeds.model import Channel, Heading, Rule
 
@@ -51,6 +51,13 @@ def lately(channel: Channel, recent: Iterable[Recent], now: int) -> list[tuple[i
         if heading.published <= now < end and ours and takes(heading):
             found.append((row, heading, end))
     return found
+
+
+def latest(late: Collection[tuple[int, Heading, int]], most: int) -> list[tuple[int, Heading, int]]:
+    """At most so many of what `lately` found: those that arrived last, and of these the newest."""
+    if len(late) <= most:
+        return list(late)
+    return sorted(late, key=lambda one: (-one[2], -one[1].published, one[1].path))[:most]
 
 
 def merged(
