@@ -194,11 +194,13 @@ class Register:
     def like(self, heading: Heading) -> list[Account]:
         """The articles last seen in the same file, or as well described, the likeliest first."""
         number = _number(heading)
+        # A partial index serves only a question that repeats its condition.
+        numbered = "number <> x'' AND number = ?"
         found = {
             account.mark: account
             for account in (
                 *self._accounts("path = ?", _blob(heading.path)),
-                *(self._accounts("number = ?", number) if number else ()),
+                *(self._accounts(numbered, number) if number else ()),
                 *self._accounts("published = ? AND title = ?", heading.published, heading.title),
             )
         }
@@ -207,7 +209,7 @@ class Register:
     def recent(self, since: int) -> list[Account]:
         """The articles that arrived or really changed after this instant."""
         return [
-            *self._accounts("arrived > ?", since),
+            *self._accounts("arrived > 0 AND arrived > ?", since),
             *self._accounts("version > 1 AND changed > ? AND arrived <= ?", since, since),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 
 import pytest
 from conftest import BASIC, NOW, Site, dated, fresh, seed
@@ -18,7 +19,8 @@ from hypothesis.stateful import (
 )
 
 from feeds import cli, cycle, identity, ids, showing
-from feeds.model import FeedsError, PublishError, StateError
+from feeds.model import FeedsError, Heading, PublishError, StateError
+from feeds.register import Register
 
 HOUR, DAY = 3600, 86_400
 OLD = NOW - 100 * DAY
@@ -545,3 +547,20 @@ def test_ids_never_change_and_nothing_is_missed(tmp_path_factory: pytest.TempPat
 def test_the_keys_of_addresses() -> None:
     assert identity.address("http://www.x.example/a/?utm_source=b") == "x.example/a"
     assert identity.address("path:s/1001") == "path:s/1001"
+
+
+def test_a_question_of_an_article_looks_at_few_others(site: Site) -> None:
+    """As a burst of thousands asks for each of them."""
+    site.write("s/1001_a.md", seed())
+    site.build()
+    with sqlite3.connect(site.root / ".feeds/ledger.sqlite") as db:
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        register = Register(db)
+        register.like(Heading("s/1001_a.md", "A", "", 1, 1))
+        register.recent(5)
+        register.account("x")
+        db.set_trace_callback(None)
+        plans = [row[3] for query in asked for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert len(plans) >= 6
+    assert all(plan.startswith("SEARCH articles USING") for plan in plans), plans
