@@ -14,7 +14,7 @@ run: setup
 	@echo "The feeds are in out/: open out/index.html in a browser, or out/all/atom.xml in a feed reader."
 
 test: lint outside
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 # Feed readers, web servers and a browser, with which the tests meet the world.
 outside: setup
