@@ -30,7 +30,7 @@ _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
 _SCHEMA = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
     CREATE TABLE folders (
-        id INTEGER PRIMARY KEY, path BLOB UNIQUE, listing BLOB, next INTEGER, seeds INTEGER
+        id INTEGER PRIMARY KEY, path BLOB UNIQUE, next INTEGER, seeds INTEGER, listing BLOB
     );
     CREATE TABLE headings (
         row INTEGER PRIMARY KEY, name BLOB, published INTEGER, updated INTEGER,
@@ -49,7 +49,8 @@ _SCHEMA = """
 # What the questions of each build are answered from at once.  To keep these up costs a first build
 # more than it saves; a process that builds over and over wins.
 _INDEXES = """
-    CREATE INDEX IF NOT EXISTS by_date ON headings (published, updated);
+    CREATE INDEX IF NOT EXISTS by_date ON headings (published);
+    CREATE INDEX IF NOT EXISTS by_update ON headings (updated);
     CREATE INDEX IF NOT EXISTS by_ident ON headings (ident);
     CREATE INDEX IF NOT EXISTS by_twin ON headings (twin) WHERE twin IS NOT NULL;
     CREATE INDEX IF NOT EXISTS by_note ON headings (notes) WHERE notes <> '';
@@ -188,7 +189,7 @@ class Catalogue:
             known = self._rows_of(number)
         elif change.listing is not None:
             number = db.execute(
-                "INSERT INTO folders VALUES (NULL, ?, NULL, 0, 0)", (path,)
+                "INSERT INTO folders VALUES (NULL, ?, 0, 0, NULL)", (path,)
             ).lastrowid
             following, known = 0, {}
         else:
@@ -373,12 +374,12 @@ class Catalogue:
     def due(self, now: int) -> tuple[int, int | None]:
         """How many articles are dated after `now`, and the next instant at which one falls due."""
         count, following = self._db.execute(
-            """SELECT total(published > :now),
-                      min(CASE WHEN published > :now THEN published
-                               WHEN updated > :now THEN updated END) FROM headings""",
-            {"now": now},
+            "SELECT count(*), min(published) FROM headings WHERE published > ?", (now,)
         ).fetchone()
-        return int(count), following
+        updated = self._db.execute(
+            "SELECT min(updated) FROM headings WHERE updated > ?", (now,)
+        ).fetchone()[0]
+        return count, min(filter(None, (following, updated)), default=None)
 
     def keys(self, rows: Iterable[int]) -> dict[int, str]:
         """The key that the article in a row has from an older twin, where it has one."""

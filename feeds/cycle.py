@@ -116,7 +116,8 @@ def _build(
         return _recalled(catalogue.note("report"), found)
     # Until the end, a build that is cut off must not look like one that came to its end.
     catalogue.keep("settings", "")
-    catalogue.commit()
+    if not hint:
+        catalogue.commit()  # what was read stays read; where little was, that is not worth the wait
     from feeds import forecast, renewal
 
     prepared = renewal.prepare(
