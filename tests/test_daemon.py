@@ -194,7 +194,7 @@ def test_it_stays_alone_when_the_state_folder_is_removed(
     quiet: Site, start: Callable[..., Daemon]
 ) -> None:
     daemon = start().ready()
-    shutil.rmtree(quiet.root / ".feeds")
+    os.rename(quiet.root / ".feeds", quiet.root / "gone")
     daemon.wait_for("build.done", reasons=["state"])
     daemon.wait(quiet.root.joinpath(".feeds/daemon.sock").exists)
     assert run(quiet.root, "status").returncode == 0
@@ -209,7 +209,7 @@ def test_two_daemons_after_the_state_folder_was_removed(
 ) -> None:
     first = start().ready()
     first.send(signal.SIGSTOP)
-    shutil.rmtree(quiet.root / ".feeds")
+    os.rename(quiet.root / ".feeds", quiet.root / "gone")
     second = start().ready()
     first.send(signal.SIGCONT)
     assert first.process.wait(PATIENCE) == 3
