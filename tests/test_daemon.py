@@ -586,3 +586,24 @@ def test_an_address_that_is_taken_is_told_at_once(quiet: Site) -> None:
         refused = run(quiet.root, "daemon", "--serve")
     assert refused.returncode == 3
     assert "Address already in use" in refused.stderr
+
+
+def test_what_would_vanish_is_refused_until_it_is_accepted(
+    quiet: Site, start: Callable[..., Daemon]
+) -> None:
+    for number in range(2, 41):
+        quiet.write(f"a/{number}.md", numbered(number))
+    daemon = start().ready()
+    before = quiet.published()
+    for number in range(2, 31):
+        quiet.root.joinpath(f"seeds/a/{number}.md").unlink()
+    failed = daemon.wait_for("build.failed")
+    assert "29 would vanish" in failed["reason"]
+    assert quiet.published() == before
+    status = run(quiet.root, "status")
+    assert status.returncode == 1
+    assert "feeds generate --accept" in status.stdout
+    assert run(quiet.root, "generate", "--offline", "--accept").returncode == 0
+    daemon.wait_for("build.recovered")
+    assert len(quiet.titles()) == 11
+    assert run(quiet.root, "status").returncode == 0
