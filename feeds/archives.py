@@ -14,18 +14,16 @@ from feeds import (
     codings,
     editing,
     formats,
-    images,
+    identity,
     measuring,
     publisher,
     recognition,
     revision,
-    seeds,
     workers,
 )
 from feeds.formats import proof
-from feeds.model import VERSION, Measure, PictureError, PublishError, SeedError, digest
-from feeds.shelving import clipped, locate
-from feeds.survey import rules_of
+from feeds.model import VERSION, Measure, PublishError, SeedError, digest
+from feeds.shelving import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,19 +85,7 @@ def folder(archive: str) -> str:
 def names(channel: Channel, archive: Archive, packed: Sequence[str]) -> list[str]:
     """The names of an archive document in each format, and precompressed in each coding."""
     documents = formats.names(channel._replace(slug=f"{channel.slug}/{folder(archive.name)}"))
-    suffixes = ("", *(codings.SUFFIXES[coding] for coding in packed))
-    return [placed(name, channel) + suffix for name in documents for suffix in suffixes]
-
-
-def placed(name: str, channel: Channel) -> str:
-    """Where a document of this name is published, below the output folder."""
-    return f"{formats.PRIVATE}/{name}" if channel.private else name
-
-
-def unmade(channel: Channel, config: Config, ledger: Ledger) -> list[Archive]:
-    """The archive documents of a feed that have to be made."""
-    wanted = recipe(channel, config)
-    return [archive for archive in ledger.shelf(channel.slug).archives() if archive.made != wanted]
+    return [file for name in documents for file in codings.files(name, packed)]
 
 
 def build(
@@ -212,13 +198,13 @@ class _Worker:
         accounts, texts, held, notes = [], [], [], []
         media: set[str] = set()
         for mark, found, before in task.members:
-            heading = clipped(found.heading, self._now)
+            heading = found.heading.clipped(self._now)
             try:
                 article = editing.article_of(heading, self._config, self._cleaning)
             except SeedError as error:
                 held.append((found.row, error))
                 continue
-            key = found.shared or recognition.key_of(heading)
+            key = found.shared or identity.key(heading)
             says = f"{revision.fingerprint(heading, article)} {self._recipe}"
             after = recognition.after_reading(before, mark, key, heading, says, self._now)
             accounts.append(after)
@@ -242,16 +228,10 @@ class _Worker:
 
     def _measured(self, article: Article) -> Mapping[str, Measure]:
         """What is known of the article's pictures; those beside the seeds are measured here."""
-        rules = rules_of(self._config)
         for picture in article.pictures:
             if picture.file and picture.url not in self._measures:
-                try:
-                    stamp = seeds.picture(self._config.paths.seeds, picture.file, rules)
-                    head = measuring.picture_head(picture.file, self._config)
-                    found = images.read(head, stamp[2] if stamp else 0)
-                except (PictureError, SeedError):
-                    found = Measure(gone=True)
-                self._measures[picture.url] = found
+                asked = measuring.asked_file(picture.file, self._config)
+                self._measures[picture.url] = asked.measure
         return self._measures
 
     def _written(
@@ -276,7 +256,7 @@ class _Worker:
             if faults := proof.read(document, feed):
                 raise PublishError(proof.refusal(document, faults))
             out = self._config.paths.out
-            name = placed(document.name, self._channel)
+            name = formats.placed(document.name, private=self._channel.private)
             bodies = {name: document.body}
             for coding in self._config.publish.precompressed:
                 packed = codings.CODINGS[coding](document.body)

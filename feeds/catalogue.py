@@ -358,10 +358,7 @@ class Catalogue:
         while True:
             found = self._db.execute(query, (chunk, start)).fetchall()
             for row, *columns in found:
-                heading = self._made(folders[row >> 32], columns)
-                if heading.updated > now:
-                    heading = heading._replace(updated=heading.published)
-                yield row, heading
+                yield row, self._made(folders[row >> 32], columns).clipped(now)
             if len(found) < chunk:
                 return
             start += chunk

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # What follows the name of a precompressed file; the order is that of preference, smallest first.
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
@@ -42,6 +42,11 @@ def zstd(body: bytes) -> bytes:
 
 
 CODINGS: dict[str, Callable[[bytes], bytes]] = {"br": br, "zstd": zstd, "gzip": gzip}
+
+
+def files(name: str, wanted: Iterable[str]) -> list[str]:
+    """The file of this name, and those of its precompressed forms in these codings."""
+    return [name, *(name + SUFFIXES[coding] for coding in wanted)]
 
 
 def worth(media_type: str, size: int) -> bool:

@@ -60,11 +60,6 @@ class Console:
         self._task: tuple[str, Any] = ("", None)
         self._begun = time.monotonic()
 
-    def say(self, text: str = "") -> None:
-        """Tell the result."""
-        if not self.quiet and not self.machine:
-            print(text)
-
     def result(self, value: object, text: Iterable[str]) -> None:
         """Tell the result: to machines the value, to people the lines."""
         if self.machine:

@@ -216,8 +216,7 @@ def recents(
     for row, heading, key in catalogue.find(keys) if keys else ():
         account = keys[identity.short(key)]
         changed = account.changed if account.version > 1 else 0
-        clipped = heading if heading.updated <= now else heading._replace(updated=heading.published)
-        found[row] = selection.Recent(row, clipped, account.arrived, changed)
+        found[row] = selection.Recent(row, heading.clipped(now), account.arrived, changed)
     return list(found.values())
 
 
@@ -240,8 +239,6 @@ def parse(
             yield row, article_of(heading, config, cleaning)
         except SeedError as error:
             yield row, error
-        except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
-            yield row, SeedError("failed", repr(error))
 
     count = workers.cores() if len(missing) > _FEW else 1
     for done, (row, result) in enumerate(workers.spread(work, missing, count), 1):
@@ -263,6 +260,15 @@ def cleaning_of(config: Config) -> Cleaning:
 
 def article_of(heading: Heading, config: Config, cleaning: Cleaning) -> Article:
     """The article of one seed; raises SeedError when it can't be read."""
+    try:
+        return _article(heading, config, cleaning)
+    except SeedError:
+        raise
+    except Exception as error:  # a mistake of ours must not cost the others
+        raise SeedError("failed", repr(error)) from error
+
+
+def _article(heading: Heading, config: Config, cleaning: Cleaning) -> Article:
     from feeds import article
     from feeds.heading import body
 

@@ -38,12 +38,6 @@ def media_name(path: str, escape: Callable[[str], str] = str) -> str:
     return f"media/{escape(path)}"
 
 
-def picture_head(path: str, config: Config) -> bytes:
-    """The first bytes of a picture that lies beside the seeds: all that measuring needs."""
-    rules = rules_of(config)._replace(max_size=_HUGE)
-    return seeds.read(config.paths.seeds, path, rules, images.HEAD)
-
-
 def picture_bytes(path: str, config: Config) -> bytes:
     """All bytes of a picture that lies beside the seeds."""
     return seeds.read(config.paths.seeds, path, rules_of(config)._replace(max_size=_HUGE))
@@ -71,7 +65,7 @@ def measure(
         known = catalogue.asked(url)
         if picture.file:
             if known is None:
-                _measure_file(url, picture.file, config, catalogue)
+                catalogue.keep_asked(url, asked_file(picture.file, config), picture.file)
         elif known is None:
             new.append(url)
         elif known.again <= now:
@@ -111,18 +105,17 @@ def measure(
     return Measured(count, tuple(failed), due, sum(url not in done for url in new))
 
 
-def _measure_file(url: str, path: str, config: Config, catalogue: Catalogue) -> None:
-    """Measure a picture that lies beside the seeds; it is measured anew when the file changes."""
+def asked_file(path: str, config: Config) -> Asked:
+    """What a picture that lies beside the seeds measures; until the file changes."""
     rules = rules_of(config)
     stamp = seeds.picture(config.paths.seeds, path, rules)
     try:
         if stamp is None:
             raise PictureError("the file is gone", gone=True)
-        found = images.read(picture_head(path, config), stamp[2])
+        head = seeds.read(config.paths.seeds, path, rules._replace(max_size=_HUGE), images.HEAD)
+        return Asked(images.read(head, stamp[2]), "", 0, 0)
     except (PictureError, SeedError) as error:
-        catalogue.keep_asked(url, Asked(Measure(gone=True), str(error), 1, 0), path)
-    else:
-        catalogue.keep_asked(url, Asked(found, "", 0, 0), path)
+        return Asked(Measure(gone=True), str(error), 1, 0)
 
 
 def _asked(

@@ -106,6 +106,10 @@ class Heading(NamedTuple):
         folder, slash, _ = self.path.partition("/")
         return folder if slash else ""
 
+    def clipped(self, now: int) -> Heading:
+        """The heading without an update of the future."""
+        return self if self.updated <= now else self._replace(updated=self.published)
+
 
 class Picture(NamedTuple):
     """A picture as an article shows it."""

@@ -200,11 +200,6 @@ def alike(old: Heading, new: Heading) -> bool:
 # --- what articles say ---------------------------------------------------------------------------
 
 
-def key_of(heading: Heading) -> str:
-    """The key of an article that a single file holds."""
-    return identity.key(heading)
-
-
 def accounts(
     standing: Mapping[int, tuple[Heading, str | None, Article]],
     register: Register,

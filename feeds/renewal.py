@@ -113,8 +113,7 @@ def prepare(
     }
     kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    private = {channel.slug for channel in every if channel.private}
-    public = [one for one in listed if one.slug not in private]
+    public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
     kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
     notes = list(_lost(ledger))
@@ -134,18 +133,19 @@ def prepare(
             for slug, f in stale.items()
         ]
     ):
-        slug, limit = made.slug, limits[made.slug].limit
-        bodies.update((_placed(d.name, private), d.body) for d in made.documents)
+        slug, channel = made.slug, limits[made.slug]
+        for document in made.documents:
+            bodies[formats.placed(document.name, private=channel.private)] = document.body
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
         known = ledger.standing(slug)
         if known is None and not begun:
-            known = _published(config, stale[slug], private)
-        full = len(stale[slug].entries) >= limit
-        lives = partial(_archived, ledger.shelf(slug)) if limits[slug].archive else None
+            known = _published(config, channel)
+        full = len(stale[slug].entries) >= channel.limit
+        lives = partial(_archived, ledger.shelf(slug)) if channel.archive else None
         outlooks.append(
             forecast.look(
-                slug, known or (), standing[slug], limit=limit if full else 0, lives=lives
+                slug, known or (), standing[slug], limit=channel.limit if full else 0, lives=lives
             )
         )
     outlooks.extend(
@@ -155,9 +155,9 @@ def prepare(
     )
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
-    for name, document, packed in _packed(bodies, config.publish.precompressed):
-        bodies[name], times[name] = packed, document
-    ours = set(_names(every, kept, private, config.publish.precompressed, ledger))
+    for name, plain, packed in _packed(bodies, config.publish.precompressed):
+        bodies[name], times[name] = packed, plain
+    ours = set(_names(every, kept, config.publish.precompressed, ledger))
     others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
         config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
@@ -255,12 +255,13 @@ def _standing(entry: Entry) -> Standing:
     )  # fmt: skip
 
 
-def _published(config: Config, feed: Feed, private: Collection[str]) -> tuple[Standing, ...] | None:
+def _published(config: Config, channel: Channel) -> tuple[Standing, ...] | None:
     """What stands in the feed by the output folder alone, where no ledger remembers it."""
     from feeds.formats import reading
 
     for form in ("json", "atom", "rss"):
-        name = _placed(f"{feed.slug}/{formats.FILES[form][0]}", private)
+        name = f"{channel.slug}/{formats.FILES[form][0]}"
+        name = formats.placed(name, private=channel.private)
         body = publisher.body_of(config.paths.out, name)
         if body is not None:
             with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
@@ -386,11 +387,6 @@ def _written(draft: _Draft) -> Iterator[_Written]:
     yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
-def _placed(name: str, private: Collection[str]) -> str:
-    """Where a feed's document of this name is published, below the output folder."""
-    return f"{formats.PRIVATE}/{name}" if name.partition("/")[0] in private else name
-
-
 def _packed(
     bodies: Mapping[str, bytes | Callable[[], bytes]], wanted: Iterable[str]
 ) -> list[tuple[str, str, Callable[[], bytes]]]:
@@ -412,17 +408,15 @@ def _slug_of(name: str) -> str:
 def _names(
     every: Iterable[Channel],
     kept: Mapping[str, Rendering],
-    private: Collection[str],
     packed: Sequence[str],
     ledger: Ledger,
 ) -> Iterator[str]:
     """The names of all that is published."""
     for rendering in kept.values():
         yield from map(measuring.media_name, rendering.media)
-    documents = [_placed(name, private) for channel in every for name in formats.names(channel)]
+    documents = [name for channel in every for name in formats.names(channel)]
     for name in (*documents, *formats.SITE_FILES):
-        yield name
-        yield from (f"{name}{codings.SUFFIXES[coding]}" for coding in packed)
+        yield from codings.files(name, packed)
     for channel in every:
         for archive in ledger.shelf(channel.slug).archives() if channel.archive else ():
             yield from archives.names(channel, archive, packed)

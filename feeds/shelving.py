@@ -149,17 +149,12 @@ def _touched(
         idents.update(map(identity.short, register.keys_of(account)) if account else ())
     takes = _taking(channel, now)
     found = catalogue.find(idents)
-    there = _named(((r, clipped(h, now)) for r, h, _ in found if takes(h)), catalogue, register)
+    there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)
     placed = [mark for mark in sorted(marks | there.keys()) if shelf.place(mark)]
     _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
     for mark in placed:
         shelf.spoil(shelf.place(mark) or OPEN)
     return {mark: one for mark, one in there.items() if shelf.place(mark) is None}
-
-
-def clipped(heading: Heading, now: int) -> Heading:
-    """The heading without an update of the future."""
-    return heading if heading.updated <= now else heading._replace(updated=heading.published)
 
 
 def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:

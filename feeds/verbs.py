@@ -14,8 +14,6 @@ from feeds.console import PROBLEMS, USAGE, WELL
 from feeds.model import ConfigError, FeedsError, SeedError
 from feeds.problems import CODES
 
-_HUBS = 20.0  # seconds after which no further hub is told
-
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from feeds.config import Config
     from feeds.console import Console
 
+_HUBS = 20.0  # seconds after which no further hub is told
 _WAIT = 60.0  # seconds for another build to end
 
 
@@ -72,7 +71,6 @@ def diff(given: Namespace, console: Console) -> int:
     """Tell what the subscribers of a document would see of its change."""
     from feeds import forecast
     from feeds.formats import reading
-    from feeds.model import FeedsError
 
     told = []
     for path in (given.old, given.new):
@@ -174,7 +172,6 @@ def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
 def ids(given: Namespace, console: Console) -> int:
     """See and decide which article has which id."""
     from feeds import config, ids
-    from feeds.model import FeedsError
 
     settings = config.load(given.config)
     with ids.opened(settings, _WAIT, make=given.deed == "import") as register:

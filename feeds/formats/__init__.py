@@ -37,10 +37,15 @@ def address(feed: Feed | Listed, form: str) -> str:
     return feed.home + FILES[form][0]
 
 
+def placed(name: str, *, private: bool) -> str:
+    """Where a document is published below the output folder; private ones where nobody looks."""
+    return f"{PRIVATE}/{name}" if private else name
+
+
 def names(channel: Channel) -> list[str]:
-    """The names of a feed's documents, as `render` gives them."""
+    """Where a feed's documents are published."""
     files = (*(FILES[form][0] for form in channel.formats), "index.html")
-    return [f"{channel.slug}/{file}" for file in files]
+    return [placed(f"{channel.slug}/{file}", private=channel.private) for file in files]
 
 
 def render(feed: Feed) -> tuple[Document, ...]:
