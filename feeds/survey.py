@@ -22,10 +22,9 @@ from feeds.seeds import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
-    from feeds.catalogue import Row
     from feeds.config import Config
     from feeds.heading import Habits, Reading
-    from feeds.model import Hint, Listing, Stamp
+    from feeds.model import Hint, Listing, Row, Stamp
     from feeds.seeds import Folder
     from feeds.twins import Decisions, Likeness
 
@@ -242,29 +241,26 @@ def _compared(
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
         return _Seen(path, None, unsettled=unsettled)  # or the same in another order
-    from feeds import heading, identity  # not before something changed: most builds never need them
+    from feeds import heading  # not before something changed: most builds never need them
 
     is_seed = seeds.seed_test(rules)
     known = habits(os.fsdecode(path.partition(b"/")[0]))
-    pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if not is_seed(n))
-    changed = [name for name in changed if is_seed(name)]
+    articles = set(filter(is_seed, (*listing, *gone)))
+    pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if n not in articles)
+    changed = [name for name in changed if name in articles]
     rows: list[Row] = []
     problems = [(n, s, "", 0) for n in changed if isinstance(s := listing[n], str)]
     unread: list[tuple[bytes, str]] = []
     files = {n: s for n in changed if not isinstance(s := listing[n], str)}
-    above = seeds.path_of(path, b"") + "/" if path else ""
+    quick = heading.quick(os.fsdecode(path), known)
     for name, head in seeds.heads(root, path, files, rules):
         stamp = files[name]
         try:
-            where = above + os.fsdecode(name)
-            found = heading.quick(seeds.decode_head(head), where, known)
-            if found is None or stamp[2] > rules.max_size:
-                found = _explained(root, where, stamp, rules, known)
-            ident, twin = identity.short(identity.key(found)), identity.twin(found)
-            notes = " ".join(found.notes)
-            rows.append((
-                name, found.published, found.updated, ident, twin, found.title, found.link, notes
-            ))  # fmt: skip
+            row = quick(name, head)
+            if row is None or stamp[2] > rules.max_size:
+                where = seeds.path_of(path, name)
+                row = heading.row(name, _explained(root, where, stamp, rules, known))
+            rows.append(row)
         except SeedError as error:
             if error.code == "unreadable":
                 unread.append((name, error.detail))
@@ -273,10 +269,10 @@ def _compared(
                 problems.append((name, error.code, error.detail, error.line))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
             problems.append((name, "failed", repr(error), 0))
-        if abs(clock.now - stamp[0]) < _TICK:
+        if clock.now - _TICK < stamp[0] < clock.now + _TICK:
             listing[name] = _AGAIN
-    lost = tuple(name for name in gone if is_seed(name))
-    count = sum(map(is_seed, listing))
+    lost = tuple(name for name in gone if name in articles)
+    count = len(articles) - len(lost)
     change = Change(path, listing, count, tuple(rows), tuple(problems), lost, pictures)
     return _Seen(path, change, "", tuple(unread), unsettled)
 
