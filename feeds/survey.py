@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
-_AGAIN: Stamp = (0, 0, 0, 0)  # no file's stamp: the file is looked at again next time
 _TICK = 2_000_000_000  # ns; within the coarsest clock of a file system a file may change unseen
 
 
@@ -141,7 +140,7 @@ def survey(
         import feeds.heading  # noqa: F401  before the workers are forked, so that each has it
 
     def look(top: bytes) -> Iterator[_Seen]:
-        for folder in seeds.walk(root, top, rules):
+        for folder in seeds.walk(root, top, rules, None if hint else remembered):
             before = remembered.get(folder.path)
             yield _compared(root, folder, before, rules, habits, clock)
 
@@ -251,10 +250,11 @@ def _compared(
     rows: list[Row] = []
     problems = [(n, s, "", 0) for n in changed if isinstance(s := listing[n], str)]
     unread: list[tuple[bytes, str]] = []
-    files = {n: s for n in changed if not isinstance(s := listing[n], str)}
+    files = [name for name in changed if not isinstance(listing[name], str)]
     quick = heading.quick(os.fsdecode(path), known)
-    for name, head in seeds.heads(root, path, files, rules):
-        stamp = files[name]
+    for name, head, stamp in seeds.heads(root, path, files, rules):
+        young = clock.now - _TICK < stamp[0] < clock.now + _TICK
+        listing[name] = seeds.UNREAD if young else stamp
         try:
             row = quick(name, head)
             if row is None or stamp[2] > rules.max_size:
@@ -264,13 +264,11 @@ def _compared(
         except SeedError as error:
             if error.code == "unreadable":
                 unread.append((name, error.detail))
-                listing[name] = _AGAIN
+                listing[name] = seeds.UNREAD
             else:
                 problems.append((name, error.code, error.detail, error.line))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
             problems.append((name, "failed", repr(error), 0))
-        if clock.now - _TICK < stamp[0] < clock.now + _TICK:
-            listing[name] = _AGAIN
     lost = tuple(name for name in gone if name in articles)
     count = len(articles) - len(lost)
     change = Change(path, listing, count, tuple(rows), tuple(problems), lost, pictures)
