@@ -16,6 +16,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feeds.glance import copy
 from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, StateError
 
 if TYPE_CHECKING:
@@ -83,15 +84,15 @@ class Asked(NamedTuple):
 class Catalogue:
     """The open catalogue; everything is one transaction, ended by `commit`."""
 
-    def __init__(self, path: str, headings: str, articles: str) -> None:
-        """Open or make the catalogue at `path`.
+    def __init__(self, path: str, headings: str, articles: str, *, copied: bool = False) -> None:
+        """Open or make the catalogue at `path`; if `copied`, a copy of it in memory.
 
         `headings` and `articles` stand for all that decides how each is read: what was read in
         another way is forgotten.  Raises StateError when the file is no catalogue of ours or can't
         be used.
         """
         try:
-            self._db = self._open(path)
+            self._db = self._open(path, copied=copied)
             if self.note("headings") != headings:
                 self._depart()
                 for table in ("folders", "headings", "problems", "twins", "articles"):
@@ -105,9 +106,9 @@ class Catalogue:
         except OSError as error:
             raise StateError(f"{path}: {error.strerror}") from None
 
-    def _open(self, path: str) -> sqlite3.Connection:
+    def _open(self, path: str, *, copied: bool) -> sqlite3.Connection:
         fresh = not os.path.exists(path) or os.path.getsize(path) == 0
-        db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        db = copy(path) if copied else sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
             db.execute("PRAGMA synchronous = NORMAL")
             mark = db.execute("PRAGMA application_id").fetchone()[0]
@@ -122,10 +123,10 @@ class Catalogue:
                     db.execute(statement)
         except sqlite3.DatabaseError as error:
             db.close()
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.OperationalError) or copied:
                 raise
             os.unlink(path)  # damaged: the next attempt starts anew
-            return self._open(path)
+            return self._open(path, copied=False)
         except StateError:
             db.close()
             raise

@@ -207,19 +207,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
 
     from feeds import verbs
-    from feeds.model import BusyError, ConfigError, FeedsError, PublishError
+    from feeds.model import ConfigError, FeedsError
 
     console = Console(quiet=given.quiet, verbose=given.verbose, machine=given.format == "json")
     try:
         return int(getattr(verbs, given.verb)(given, console))
-    except (PublishError, BusyError) as error:
-        console.error(str(error))
-        return REFUSED
     except ConfigError as error:
         console.error(str(error))
         return USAGE
     except FeedsError as error:
         console.error(str(error))
+        console.refuse(str(error))
         return REFUSED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is no one to tell

@@ -56,12 +56,14 @@ class Console:
         self.verbose = verbose
         self.machine = machine  # one JSON document on stdout, and nothing else there
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._told = False
         self._bar: Any = None
         self._task: tuple[str, Any] = ("", None)
         self._begun = time.monotonic()
 
     def result(self, value: object, text: Iterable[str]) -> None:
         """Tell the result: to machines the value, to people the lines."""
+        self._told = True
         if self.machine:
             print(as_json(value))
         elif not self.quiet:
@@ -83,6 +85,11 @@ class Console:
         self.done()
         first, *rest = text.splitlines() or [""]
         print(self.bold(f"feeds: {first}", "31"), *rest, sep="\n", file=sys.stderr)
+
+    def refuse(self, reason: str) -> None:
+        """Give machines an object that says why, where no result stands on stdout already."""
+        if self.machine and not self._told:
+            self.result({"refused": reason}, ())
 
     def bold(self, text: str, code: str = "1") -> str:
         """The text as it stands out on a terminal."""

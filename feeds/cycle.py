@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from feeds import lock, publisher, state, workers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from feeds.forecast import Outlook
     from feeds.ledger import Ledger
     from feeds.model import Hint
+    from feeds.renewal import Prepared
     from feeds.survey import Found
 
 
@@ -87,7 +88,10 @@ def build(
     try:
         os.makedirs(config.paths.state, exist_ok=True)
     except OSError as error:
-        raise StateError(f"{config.paths.state}: {error.strerror}") from None
+        raise StateError(
+            f"{config.paths.state}: {error.strerror}; set state in [paths] to a folder that can be"
+            " written to"
+        ) from None
     with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
         return state.attended(
             config.paths.state,
@@ -125,13 +129,13 @@ def _build(
     catalogue.keep("settings", "")
     if not hint:
         catalogue.commit()  # what was read stays read; where little was, that is not worth the wait
-    from feeds import forecast, renewal
+    from feeds import renewal
 
     prepared = renewal.prepare(
         config, now, catalogue, ledger, found, pictures, hurry, progress, everything=stale
     )
     if not accept:
-        forecast.judge(prepared.outlooks, config.guard)
+        _judge(prepared, config)
     report = renewal.publish(prepared, now, catalogue, ledger, found, progress)
     catalogue.keep("report", json.dumps(report, default=str))
     catalogue.keep("settings", settings)
@@ -182,21 +186,16 @@ def plan(
     *,
     wait: float = 60.0,
     waiting: Callable[[int], None] = lambda _: None,
+    noting: Callable[[str], None] = lambda _: None,
     progress: Progress = silent,
 ) -> tuple[Outlook, ...]:
     """What subscribers would see if this were published, feed by feed; nothing is written.
 
-    Feeds in which nothing would change are left out.  No picture is asked for.
+    Feeds in which nothing would change are left out.  No picture is asked for.  `noting` is told
+    what the report of the build would.  Raises StateError when the ledger is damaged.
     """
-    paths = [os.path.join(config.paths.state, f"{n}.sqlite") for n in ("catalogue", "ledger")]
-    known = [path if os.path.exists(path) else ":memory:" for path in paths]
-    with ExitStack() as stack:
-        if known != [":memory:"] * 2:
-            stack.enter_context(lock.held(os.path.join(config.paths.state, "lock"), wait, waiting))
-        catalogue = stack.enter_context(closing(Catalogue(known[0], *_recipes(config))))
-        from feeds.ledger import Ledger
 
-        ledger = stack.enter_context(closing(Ledger(known[1], str(now))))
+    def work(catalogue: Catalogue, ledger: Ledger) -> tuple[Outlook, ...]:
         found = _survey(config, now, catalogue, progress, ledger)
         stale = _stale(config, repr((VERSION, config)), now, catalogue, ledger, measuring=False)
         if not stale and not found.changed:
@@ -206,7 +205,25 @@ def plan(
         prepared = renewal.prepare(
             config, now, catalogue, ledger, found, "none", never, progress, everything=stale
         )
+        for note in prepared.notes:
+            noting(note)
         return tuple(outlook for outlook in prepared.outlooks if outlook.changes)
+
+    folder = config.paths.state
+    path = os.path.join(folder, "lock")
+    there = os.path.isdir(folder)
+    with lock.held(path, wait, waiting, reading=True) if there else nullcontext():
+        return state.imagined(folder, _recipes(config), work)
+
+
+def _judge(prepared: Prepared, config: Config) -> None:
+    """Raise PublishError when subscribers would be harmed more than the guard lets pass."""
+    from feeds import forecast
+
+    try:
+        forecast.judge(prepared.outlooks, config.guard)
+    except PublishError as error:
+        raise PublishError("\n  ".join((str(error), *prepared.lost))) from None
 
 
 def _survey(

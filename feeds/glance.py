@@ -1,6 +1,7 @@
-"""A glance into the catalogue while a build may be at work: only read, so nobody has to wait.
+"""A glance into the program's own records that leaves them as they are.
 
-A door to sqlite3, as the catalogue is.
+Nobody has to wait for it, and a file system that is mounted read-only is enough.  A door to
+sqlite3, as the catalogue is.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from feeds.model import Measure, StateError
@@ -40,15 +41,36 @@ def measured(path: str, urls: Iterable[str]) -> dict[str, Measure]:
 
 @contextmanager
 def _looked_into(path: str) -> Iterator[sqlite3.Connection | None]:
-    from urllib.parse import quote
-
     if not os.path.exists(path):
         yield None
         return
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)
     try:
-        yield db
+        with closing(reader(path)) as db:
+            begun = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+            yield db if begun else None
     except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: {error}") from None
-    finally:
-        db.close()
+        said = f"{path}: {error}; `feeds generate` makes a damaged catalogue anew"
+        raise StateError(said) from None
+
+
+def reader(path: str) -> sqlite3.Connection:
+    """A connection to the database at `path` that only reads.
+
+    Where it may be written to, what a killed build left half done is taken back first.
+    """
+    from urllib.parse import quote
+
+    ours = all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path)))
+    place = f"file:{quote(os.fsencode(path))}?mode={'rw' if ours else 'ro'}"
+    db = sqlite3.connect(place, uri=True, isolation_level=None, timeout=30)
+    db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def copy(path: str) -> sqlite3.Connection:
+    """A connection to a copy in memory of the database at `path`; an empty one if there is none."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    if os.path.exists(path):
+        with closing(reader(path)) as source:
+            source.backup(db)
+    return db

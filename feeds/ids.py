@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from feeds import identity, lock
-from feeds.ledger import Ledger
+from feeds import formats, glance, identity, ledger, lock, publisher
 from feeds.model import FeedsError, StateError
 from feeds.register import Account
 
@@ -27,24 +26,67 @@ _FORMAT = "feeds ids 1"
 
 
 @contextmanager
+def read(config: Config, wait: float) -> Iterator[Register]:
+    """The register of the site's ledger, only to be read.
+
+    Raises StateError when there is no ledger, or it is damaged.
+    """
+    path = _present(config)
+    with (
+        lock.held(_lock(config), wait, lambda _: None, reading=True),
+        ledger.opened(path, mode="read") as kept,
+    ):
+        if kept.new:
+            raise _absent(config, path)
+        yield kept.register
+
+
+@contextmanager
 def opened(config: Config, wait: float, *, make: bool = False) -> Iterator[Register]:
     """The register of the site's ledger; what is done to it lasts when all went well.
 
     Raises StateError when there is no ledger, unless `make` says to begin one.
     """
-    path = os.path.join(config.paths.state, "ledger.sqlite")
-    if make:
+    path = _path(config) if make else _present(config)
+    try:
         os.makedirs(config.paths.state, exist_ok=True)
-    elif not os.path.exists(path):
-        raise StateError(f"{path}: there is no ledger yet; run `feeds generate` first")
-    with lock.held(os.path.join(config.paths.state, "lock"), wait, lambda _: None):
-        ledger = Ledger(path)
-        try:
-            ledger.begin()
-            yield ledger.register
-            ledger.promise(())
-        finally:
-            ledger.close()
+    except OSError as error:
+        raise StateError(
+            f"{config.paths.state}: {error.strerror}; set state in [paths] to a folder that can be"
+            " written to"
+        ) from None
+    with lock.held(_lock(config), wait, lambda _: None), ledger.opened(path) as kept:
+        kept.begin()
+        yield kept.register
+        kept.promise(())
+
+
+def _path(config: Config) -> str:
+    return os.path.join(config.paths.state, "ledger.sqlite")
+
+
+def _lock(config: Config) -> str:
+    return os.path.join(config.paths.state, "lock")
+
+
+def _present(config: Config) -> str:
+    """Where the ledger lies; raises StateError when there is none."""
+    path = _path(config)
+    if not os.path.exists(path) or not os.path.getsize(path):
+        raise _absent(config, path)
+    return path
+
+
+def _absent(config: Config, path: str) -> StateError:
+    """What is said where no build has kept anything: it may have been lost."""
+    catalogue = os.path.join(config.paths.state, "catalogue.sqlite")
+    if publisher.holds(config.paths.out, formats.SITE_FILES) or glance.noted(catalogue, "report"):
+        return StateError(
+            f"{path}: the ledger is gone, though feeds were published here. Restore a copy of it,"
+            " or have `feeds ids import` read the last export; else `feeds generate` begins a new"
+            " one, in which only ids that can be derived are the same"
+        )
+    return StateError(f"{path}: there is no ledger yet; run `feeds generate` first")
 
 
 def shown(config: Config, register: Register, account: Account) -> dict[str, Any]:
@@ -136,14 +178,29 @@ def take(register: Register, text: str, name: str) -> int:
 
     Raises FeedsError, with the line, when it is nothing of the kind.
     """
+    if not text:
+        raise FeedsError(f"{name}: it is empty; `feeds ids export` writes what is read here")
     count = 0
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(), which would part a line where an address or a title holds U+2028.
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
-            count += _taken(register, json.loads(line), number)
-        except (ValueError, KeyError, TypeError) as error:
+            count += _taken(register, _strict(json.loads(line)), number)
+        except KeyError as error:
+            raise FeedsError(f"{name}:{number}: it is no export of ids: no {error}") from None
+        except (ValueError, OverflowError) as error:
             raise FeedsError(f"{name}:{number}: it is no export of ids: {error}") from None
     register.keep_fact("again", "import")
     return count
+
+
+def _strict(told: Any) -> dict[str, Any]:
+    """An object of texts and a version; raises ValueError when it is anything else."""
+    if not isinstance(told, dict):
+        raise ValueError(f"{told!r} is no object")
+    for name, value in told.items():
+        if not isinstance(value, int if name == "version" else str):
+            raise ValueError(f"{name} can't be {value!r}")
+    return told
 
 
 def _taken(register: Register, told: dict[str, Any], number: int) -> int:

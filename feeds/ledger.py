@@ -12,10 +12,11 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
+from feeds import glance
 from feeds.model import Published, Standing, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from feeds.register import Register
     from feeds.shelf import Shelf
@@ -36,6 +37,20 @@ _SCHEMA = """
 """
 
 
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class DamagedError(StateError):
+    """The ledger is damaged: only a build sets it aside."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path}: the ledger is damaged; nothing was changed. `feeds generate` sets it aside"
+            " and begins a new one; to lose no id, move it away and have `feeds ids import` read"
+            " the last export before"
+        )
+
+
 class Rendering(NamedTuple):
     """What the published documents of one feed were made from."""
 
@@ -53,28 +68,26 @@ class Ledger:
     not brought to such an end is forgotten when the ledger is closed.
     """
 
-    def __init__(self, path: str, aside: str = "damaged") -> None:
-        """Open or make the ledger at `path`.
+    def __init__(self, path: str, *, mode: str = "write") -> None:
+        """Open the ledger at `path`.
 
-        One that is damaged is set aside, with `aside` in its new name, and a new one is made; then
-        `lost` is that name.  Raises StateError when the file is no ledger of ours or can't be used.
+        In the mode "write", one is made if there is none; in "read", it can only be asked; in
+        "copy", this is a copy in memory, for what must not last.  Raises DamagedError, or
+        StateError when the file is no ledger of ours or can't be used.
         """
-        self.lost = ""
+        self.lost = ""  # the new name of a damaged one that this one takes the place of
         self._path = path
         try:
-            try:
-                self._open()
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:
+            self._db = _connected(path, mode)
+            self._open()
+        except (sqlite3.DatabaseError, StateError) as error:
+            with contextlib.suppress(AttributeError):
                 self._db.close()
-                self.lost = set_aside(path, aside)
-                self._open()
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{path}: {error}; check that the folder can be written to") from None
+            if isinstance(error, StateError):
+                raise
+            raise refusal(path, error) from None
 
     def _open(self) -> None:
-        self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
         mark, version = (
             self._db.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("application_id", "user_version")
@@ -82,6 +95,10 @@ class Ledger:
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if mark != _APPLICATION and (mark or tables):
             raise StateError(f"{self._path}: it is no ledger of feeds; move it away")
+        if version > _VERSION:
+            raise StateError(
+                f"{self._path}: a newer version of feeds wrote it; use that one, or a newer one"
+            )
         if version < _VERSION:
             from feeds import register, shelf
 
@@ -121,6 +138,11 @@ class Ledger:
         """What the register keeps under `name`; "" when nothing."""
         found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return found[0] if found else ""
+
+    @property
+    def new(self) -> bool:
+        """Whether it knows of no build, nor of what was imported."""
+        return not self.fact("begun") and not self.register.any()
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -209,6 +231,34 @@ class Ledger:
             ((slug, json.dumps(entries, ensure_ascii=False)) for slug, entries in standing.items()),
         )
         self._db.execute("COMMIT")
+
+
+def _connected(path: str, mode: str) -> sqlite3.Connection:
+    if mode == "copy":
+        return glance.copy(path)
+    if mode == "read":
+        return glance.reader(path)
+    return sqlite3.connect(path, isolation_level=None, timeout=30)
+
+
+def refusal(path: str, error: sqlite3.DatabaseError) -> StateError:
+    """What is said when the ledger can't be used; a mistake in our own questions is raised."""
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_ERROR:
+        raise error
+    if kind in _DAMAGE:
+        return DamagedError(path)
+    return StateError(f"{path}: {error}; check its disk, and that its folder can be written to")
+
+
+@contextlib.contextmanager
+def opened(path: str, *, mode: str = "write") -> Iterator[Ledger]:
+    """The ledger at `path`; raises StateError when it turns out that it can't be used."""
+    with contextlib.closing(Ledger(path, mode=mode)) as ledger:
+        try:
+            yield ledger
+        except sqlite3.DatabaseError as error:
+            raise refusal(path, error) from None
 
 
 def set_aside(path: str, suffix: str) -> str:

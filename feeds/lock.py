@@ -28,18 +28,28 @@ _BUSY = (
 
 @contextmanager
 def held(
-    path: str, wait: float, waiting: Callable[[int], None], busy: str = _BUSY
+    path: str,
+    wait: float,
+    waiting: Callable[[int], None],
+    busy: str = _BUSY,
+    *,
+    reading: bool = False,
 ) -> Iterator[Callable[[], bool]]:
     """Hold the lock file at `path`, waiting for it at most `wait` seconds.
 
     `waiting` is told once which process has it, if one has.  Raises BusyError when it is not to be
     had in time, which says `busy` with the process for "{holder}"; StateError when the file can't
-    be opened.  What is given tells whether it is still the file that the next one finds at `path`.
+    be opened; who is only `reading` goes on without it then.  What is given tells whether it is
+    still the file that the next one finds at `path`.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise StateError(f"{path}: {error.strerror}") from None
+        if reading:
+            yield lambda: True
+            return
+        remedy = "check the folder, and that it can be written to"
+        raise StateError(f"{path}: {error.strerror}; {remedy}") from None
     try:
         end = time.monotonic() + wait
         told = False

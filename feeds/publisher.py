@@ -45,6 +45,11 @@ def intact(out: str, name: str, published: Published) -> bool:
     return (status.st_size, status.st_mtime_ns) == (published.size, published.mtime)
 
 
+def holds(out: str, names: Iterable[str]) -> bool:
+    """Whether all these files lie in the output folder."""
+    return all(os.path.exists(os.path.join(out, name)) for name in names)
+
+
 def body_of(out: str, name: str) -> bytes | None:
     """The bytes that lie in the output folder under a name; None where none do."""
     try:
@@ -123,7 +128,8 @@ def date(out: str, name: str, like: Published, file: Published) -> Published:
 def failed(error: OSError, out: str) -> PublishError:
     """What is said when the output folder can't be written to."""
     where = error.filename or out
-    return PublishError(f"{where}: {error.strerror}; what was published before stays")
+    remedy = "" if os.path.isdir(out) else "; set out in [paths] to a folder"
+    return PublishError(f"{where}: {error.strerror}{remedy}; what was published before stays")
 
 
 def sweep(out: str) -> None:

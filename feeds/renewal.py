@@ -73,6 +73,7 @@ class Prepared(NamedTuple):
     every: list[Channel]
     edition: Edition
     notes: tuple[str, ...]
+    lost: tuple[str, ...]  # those of the notes that say what became of the ledger
     whole: bool  # every feed was looked at
 
 
@@ -96,6 +97,7 @@ def prepare(
     ledger.begin()
     register = ledger.register
     begun = bool(register.fact("begun"))
+    lost = tuple(_lost(config, catalogue, ledger))
     config = known_as(config, register)
     register.keep_fact("again", "")
     register.keep_fact("config", os.path.relpath(config.path, config.paths.state))
@@ -116,7 +118,7 @@ def prepare(
     public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
     kept[SITE] = Rendering(digest(VERSION, config.site, public))
 
-    notes = list(_lost(ledger))
+    notes = list(lost)
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
@@ -164,7 +166,7 @@ def prepare(
     others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
         config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
-        edition, tuple(notes), chosen is every,
+        edition, tuple(notes), lost, chosen is every,
     )  # fmt: skip
 
 
@@ -286,12 +288,20 @@ def known_as(config: Config, register: Register) -> Config:
     return config
 
 
-def _lost(ledger: Ledger) -> Iterator[str]:
-    if ledger.lost:
+def _lost(config: Config, catalogue: Catalogue, ledger: Ledger) -> Iterator[str]:
+    """What became of the ledger of before, where this one is not it."""
+    loss = (
+        f"the ledger was damaged; it is set aside as {ledger.lost}"
+        if ledger.lost
+        else f"the ledger is gone; it should be {os.path.join(config.paths.state, 'ledger.sqlite')}"
+        if ledger.new
+        and (catalogue.note("report") or publisher.holds(config.paths.out, formats.SITE_FILES))
+        else ""
+    )
+    if loss:
         yield (
-            f"the ledger was damaged; it is set aside as {ledger.lost} and a new one is begun. Ids"
-            " that can be derived stay; for the others, `feeds ids import` reads what"
-            " `feeds ids export` wrote"
+            f"{loss}. A new one is begun: ids that can be derived stay; for the others,"
+            " `feeds ids import` reads what `feeds ids export` wrote"
         )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import editing, identity, images, recognition, renewal, seeds, selection, survey
+from feeds import editing, identity, images, ledger, recognition, renewal, seeds, selection, survey
 from feeds.dates import utc
 from feeds.glance import measured
-from feeds.ledger import Ledger
 from feeds.model import FeedsError, Measure, SeedError
 from feeds.problems import CODES
 
@@ -61,7 +59,7 @@ class Shown(NamedTuple):
     title: str = ""
     link: str = ""
     id: str = ""
-    key: str = ""  # what the id is derived from
+    key: str = ""  # what the id of a new article would be derived from
     source: str = ""
     language: str = ""
     encoding: str = ""
@@ -131,11 +129,11 @@ def _id(config: Config, heading: Heading) -> str:
     """The id under which subscribers know the article, or will."""
     path = os.path.join(config.paths.state, "ledger.sqlite")
     mark, authority = identity.mark(identity.key(heading)), config.site.authority
-    if os.path.exists(path):
-        with closing(Ledger(path)) as ledger:
-            mark = recognition.marked(heading, None, ledger.register)
+    if os.path.exists(path) and os.path.getsize(path):
+        with ledger.opened(path, mode="read") as kept:
+            mark = recognition.marked(heading, None, kept.register)
             if not config.named:
-                authority = ledger.fact("authority") or authority
+                authority = kept.fact("authority") or authority
     return identity.tag(authority, config.site.since, mark)
 
 
@@ -203,7 +201,8 @@ def lines(shown: Shown, bold: Callable[[str], str]) -> Iterator[str]:
     yield f"{bold('title')}      {shown.title}"
     yield f"{bold('link')}       {shown.link or '(none: readers are sent to the page of the feed)'}"
     yield f"{bold('id')}         {shown.id}"
-    yield f"           derived from {shown.key}"
+    derived = shown.id.endswith(f":{identity.mark(shown.key)}")
+    yield f"           {'derived from' if derived else 'kept, though its key is now'} {shown.key}"
     yield f"{bold('source')}     {shown.source}; {shown.language}; {shown.encoding}"
     yield f"{bold('published')}  {shown.published:%Y-%m-%d %H:%M:%S} UTC: {shown.reason}"
     yield f"{bold('updated')}    {shown.updated:%Y-%m-%d %H:%M:%S} UTC"

@@ -9,15 +9,18 @@ import contextlib
 import os
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from feeds.catalogue import Catalogue
-from feeds.ledger import Ledger, set_aside
+from feeds.ledger import DamagedError, Ledger, refusal, set_aside
 from feeds.model import Report, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Work = Callable[[Catalogue, Ledger], "Result"]
+
+Result = TypeVar("Result")
 _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -33,22 +36,25 @@ def attended(
     when that does not help, the ledger is set aside, with `aside` in its new name, and it is done
     for a last time.  Raises StateError when the folder can't be written to.
     """
-    path = os.path.join(folder, "catalogue.sqlite")
+    path, kept = _paths(folder)
+    lost = ""
 
-    kept = os.path.join(folder, "ledger.sqlite")
-
-    def once(lost: str = "") -> Report:
-        with (
-            closing(Catalogue(path, *recipes)) as catalogue,
-            closing(Ledger(kept, aside)) as ledger,
-        ):
-            ledger.lost = ledger.lost or lost
-            return work(catalogue, ledger)
+    def once() -> Report:
+        nonlocal lost
+        with closing(Catalogue(path, *recipes)) as catalogue:
+            try:
+                ledger = Ledger(kept)
+            except DamagedError:
+                lost = set_aside(kept, aside)
+                ledger = Ledger(kept)
+            with closing(ledger):
+                ledger.lost = lost
+                return work(catalogue, ledger)
 
     try:
         return once()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+        if _kind(error) not in _DAMAGE:
             raise StateError(f"{folder}: {error}; check its disk and its permissions") from None
     for end in ("", "-journal", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
@@ -56,6 +62,40 @@ def attended(
     try:
         return once()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_ERROR:
+        if _kind(error) == sqlite3.SQLITE_ERROR:
             raise  # a mistake in our own questions, which no new ledger would mend
-    return once(set_aside(kept, aside))
+    lost = set_aside(kept, aside)
+    return once()
+
+
+def imagined(folder: str, recipes: tuple[str, str], work: Work[Result]) -> Result:
+    """What comes of `work` on copies in memory of the records in `folder`, which stay as they are.
+
+    A damaged catalogue counts as empty.  Raises StateError when the ledger is damaged.
+    """
+    path, kept = _paths(folder)
+
+    def once(place: str) -> Result:
+        with (
+            closing(Catalogue(place, *recipes, copied=True)) as catalogue,
+            closing(Ledger(kept, mode="copy")) as ledger,
+        ):
+            return work(catalogue, ledger)
+
+    try:
+        return once(path)
+    except sqlite3.DatabaseError as error:
+        if _kind(error) not in _DAMAGE:
+            raise StateError(f"{folder}: {error}; check its disk and its permissions") from None
+    try:
+        return once("")
+    except sqlite3.DatabaseError as error:
+        raise refusal(kept, error) from None
+
+
+def _paths(folder: str) -> tuple[str, str]:
+    return os.path.join(folder, "catalogue.sqlite"), os.path.join(folder, "ledger.sqlite")
+
+
+def _kind(error: sqlite3.DatabaseError) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -59,7 +59,7 @@ def plan(given: Namespace, console: Console) -> int:
     outlooks = cycle.plan(
         settings, int(time.time()), wait=given.wait,
         waiting=lambda holder: console.note(f"waiting for a build (process {holder}) to end"),
-        progress=console.progress,
+        noting=console.note, progress=console.progress,
     )  # fmt: skip
     console.done()
     console.result(outlooks, forecast.lines(outlooks, console.bold))
@@ -174,7 +174,12 @@ def ids(given: Namespace, console: Console) -> int:
     from feeds import config, ids
 
     settings = config.load(given.config)
-    with ids.opened(settings, _WAIT, make=given.deed == "import") as register:
+    reading = given.deed in {"list", "show", "export"}
+    with (
+        ids.read(settings, _WAIT)
+        if reading
+        else ids.opened(settings, _WAIT, make=given.deed == "import")
+    ) as register:
         if given.deed in {"list", "show"}:
             accounts = (
                 list(register.accounts())
@@ -203,8 +208,11 @@ def ids(given: Namespace, console: Console) -> int:
             if given.file == "-":
                 sys.stdout.buffer.write(data)
             else:
-                with open(given.file, "wb") as file:
-                    file.write(data)
+                try:
+                    with open(given.file, "wb") as file:
+                        file.write(data)
+                except OSError as error:
+                    raise FeedsError(f"{given.file}: {error.strerror}") from None
         else:
             try:
                 with open(given.file, "rb") as file:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 
-from feeds import urls
+from feeds import ledger, urls
 from feeds.formats import FILES
-from feeds.ledger import Ledger
 from feeds.model import VERSION
 from feeds.outbox import Outbox
 
@@ -47,8 +46,8 @@ class Delivery(NamedTuple):
 def address(config: Config) -> None:
     """Put into the outbox what the hubs don't know of the documents that are published."""
     state = config.paths.state
-    with closing(Ledger(os.path.join(state, "ledger.sqlite"))) as ledger:
-        published = topics(config, ledger.documents())
+    with ledger.opened(os.path.join(state, "ledger.sqlite"), mode="read") as kept:
+        published = topics(config, kept.documents())
     with closing(Outbox(os.path.join(state, OUTBOX))) as outbox:
         outbox.address(config.websub.hubs, published)
 

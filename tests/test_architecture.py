@@ -22,11 +22,11 @@ LAYERS = (
     ("schema", "dates", "identity"),
     ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf"),
-    ("cadence", "codings"),
+    ("cadence", "codings", "glance"),
     ("illustrations", "recognition"),
     ("markup",),
     (
-        "seeds", "heading", "article", "images", "catalogue", "glance", "ledger", "outbox", "selection", "publisher", "workers",
+        "seeds", "heading", "article", "images", "catalogue", "ledger", "outbox", "selection", "publisher", "workers",
         "lock",
         "formats", "formats.links", "formats.xml", "formats.json", "formats.opml", "formats.page", "formats.proof",
         "formats.reading",
