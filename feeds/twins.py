@@ -1,8 +1,9 @@
 """Which files hold one and the same article, and which only share an address.
 
 Files are of one article when their keys are equal, or when they have the same id in their names,
-the same source and the same instant of publication.  Equal keys alone prove nothing where
-everything else differs: many pages have an address that is only the site's front door.
+the same source and the same instant of publication.  That alone proves nothing: many pages have an
+address that is only the site's front door, and many names begin with a number that is no id.  So
+`identity.sure` must say so too, or their texts.
 """
 
 from __future__ import annotations
@@ -49,7 +50,13 @@ class _Member(NamedTuple):
 
     @property
     def age(self) -> tuple[int, int, str]:
+        """The newest text comes last."""
         return self.heading.updated, self.heading.published, self.heading.path
+
+    @property
+    def birth(self) -> tuple[int, int, str]:
+        """The oldest article comes first, however often it was captured since."""
+        return self.heading.published, self.heading.updated, self.heading.path
 
 
 def settle(
@@ -136,24 +143,32 @@ def _families(
     keys: dict[int, str] = {}
     joined = _Union()
     for ident, group in sharing.items():
-        for number, cluster in enumerate(_clusters(group, likeness)):
+        taken: set[str] = set()
+        for cluster in _clusters(group, likeness):
             oldest = cluster[0].heading
             key = identity.key(oldest)
+            taken.add(key := identity.salted(key, oldest, taken) if taken else key)
             for member in cluster:
-                keys[member.row] = identity.salted(key, oldest) if number else key
-                joined.join(member.row, ("ident", ident, number))
+                keys[member.row] = key
+                joined.join(member.row, ("key", key))
+    numbered: dict[int, list[_Member]] = {}
     for row, ident, twin in found:
         if twin is not None:
-            joined.join(row, ("twin", twin))
+            numbered.setdefault(twin, []).append(members[row])
         if ident in decisions.joined:
             joined.join(row, ("joined", decisions.joined[ident]))
+    for group in numbered.values():
+        for cluster in _clusters(group, likeness):
+            for member in cluster:
+                joined.join(member.row, cluster[0].row)
     groups: dict[object, list[_Member]] = {}
     for row, member in members.items():
         groups.setdefault(joined.root(row), []).append(member)
     for group in groups.values():
         by_age = sorted(group, key=lambda member: member.age)
-        key = keys[by_age[0].row]
-        if len(group) > 1 or key != identity.key(by_age[0].heading):
+        oldest = min(group, key=lambda member: member.birth)
+        key = keys[oldest.row]
+        if len(group) > 1 or key != identity.key(oldest.heading):
             yield Family(key, by_age[-1].row, tuple(member.row for member in by_age))
 
 
@@ -171,9 +186,9 @@ def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
 
 
 def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member]]:
-    """Files with one key, parted into articles, each from its oldest file on."""
+    """Files that share a key or a twin, parted into articles, each from its oldest file on."""
     clusters: list[list[_Member]] = []
-    for member in sorted(group, key=lambda member: member.age):
+    for member in sorted(group, key=lambda member: member.birth):
         for cluster in clusters:
             if any(_same(other.heading, member.heading, likeness) for other in cluster):
                 cluster.append(member)
@@ -184,7 +199,7 @@ def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member
 
 
 def _same(one: Heading, other: Heading, likeness: Likeness) -> bool:
-    return not identity.apart(one, other) or likeness(one, other) >= _SAME
+    return identity.sure(one, other) or likeness(one, other) >= _SAME
 
 
 class _Union:
