@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from feeds.model import Heading
 
-# <source>/<id>_<title>.md or <source>/<id>.md: the id survives an edit of the title.  A year, a month,
-# a day or a time there says when, not which: several articles have it.
+# <source>/<id>_<title>.md or <source>/<id>.md: the id survives an edit of the title.  A year, a
+# month, a day or a time there says when, not which: several articles have it.
 _DATE = (
     r"(?:19|20)\d\d(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?)?)?(?:[_.]|\Z)"
 )
@@ -66,7 +66,7 @@ def twin(source: str, number: str, published: int) -> int | None:
 
 
 def sure(one: Heading, other: Heading) -> bool:
-    """Whether two headings that share a key, or a twin, are of one article whatever their texts say.
+    """Whether two headings with one key, or one twin, are of one article whatever their texts say.
 
     They are of the same file; or of the same title, and the same instant or id in the name; or of
     the same id and an instant that is more than a day.

@@ -17,7 +17,7 @@ from feeds import identity
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from feeds.model import Heading
 
@@ -84,9 +84,9 @@ def settle(
         )
     after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
     if affected is not None:
-        moved = (row for row in before.keys() | after.keys() if before.get(row) != after.get(row))
-        there = (row for row in moved if _there(db, row))
-        affected.extend(heading(row) for row in there)
+        moved = {row for row in before.keys() | after.keys() if before.get(row) != after.get(row)}
+        there = {row for row in moved if _there(db, row)} | _kin(db, affected)
+        affected.extend(heading(row) for row in sorted(there))
 
 
 def families(db: sqlite3.Connection) -> Iterator[Family]:
@@ -96,6 +96,28 @@ def families(db: sqlite3.Connection) -> Iterator[Family]:
         found.setdefault((winner, key), []).append(row)
     for (winner, key), rows in found.items():
         yield Family(key, winner, tuple(rows))
+
+
+def _kin(db: sqlite3.Connection, headings: Collection[Heading]) -> set[int]:
+    """The rows of all files of the articles that one of these headings is of."""
+    idents = json.dumps([identity.short(identity.key(one)) for one in headings])
+    found = db.execute(
+        """SELECT DISTINCT kin.row FROM twins JOIN headings USING (row)
+           JOIN twins AS kin USING (winner)
+           WHERE ident IN (SELECT value FROM json_each(?))""",
+        (idents,),
+    )
+    return {row for (row,) in found}
+
+
+def beside(db: sqlite3.Connection, row: int) -> tuple[str, ...]:
+    """The first-level folders of the other files of the article that is published from a row."""
+    found = db.execute(
+        """SELECT path FROM twins JOIN folders ON folders.id = row >> 32
+           WHERE winner = ? AND row <> winner""",
+        (row,),
+    )
+    return tuple(sorted({os.fsdecode(path.partition(b"/")[0]) for (path,) in found}))
 
 
 def _there(db: sqlite3.Connection, row: int) -> bool:
@@ -138,29 +160,20 @@ def _families(
         yield Family(f"{identity.key(own)}#{identity.mark(own.path)[:8]}", row, (row,))
     found = [one for one in found if one[0] in members]
     sharing: dict[int, list[_Member]] = {}
-    for row, ident, _ in found:
-        sharing.setdefault(ident, []).append(members[row])
-    keys: dict[int, str] = {}
-    joined = _Union()
-    for ident, group in sharing.items():
-        taken: set[str] = set()
-        for cluster in _clusters(group, likeness):
-            oldest = cluster[0].heading
-            key = identity.key(oldest)
-            taken.add(key := identity.salted(key, oldest, taken) if taken else key)
-            for member in cluster:
-                keys[member.row] = key
-                joined.join(member.row, ("key", key))
     numbered: dict[int, list[_Member]] = {}
+    joined = _Union()
     for row, ident, twin in found:
+        sharing.setdefault(ident, []).append(members[row])
         if twin is not None:
             numbered.setdefault(twin, []).append(members[row])
         if ident in decisions.joined:
             joined.join(row, ("joined", decisions.joined[ident]))
-    for group in numbered.values():
-        for cluster in _clusters(group, likeness):
-            for member in cluster:
-                joined.join(member.row, cluster[0].row)
+    clusters = [_clusters(group, likeness) for group in sharing.values()]
+    keys = {row: key for found in clusters for row, key in _keys(found)}
+    clusters += [_clusters(group, likeness) for group in numbered.values()]
+    for first, *others in (cluster for found in clusters for cluster in found):
+        for member in others:
+            joined.join(member.row, first.row)
     groups: dict[object, list[_Member]] = {}
     for row, member in members.items():
         groups.setdefault(joined.root(row), []).append(member)
@@ -170,6 +183,17 @@ def _families(
         key = keys[oldest.row]
         if len(group) > 1 or key != identity.key(oldest.heading):
             yield Family(key, by_age[-1].row, tuple(member.row for member in by_age))
+
+
+def _keys(clusters: Iterable[Sequence[_Member]]) -> Iterator[tuple[int, str]]:
+    """The key of each file of those that share one: only the first article has it as it is."""
+    taken: list[str] = []
+    for cluster in clusters:
+        oldest = cluster[0].heading
+        key = identity.key(oldest)
+        taken.append(identity.salted(key, oldest, taken) if taken else key)
+        for member in cluster:
+            yield member.row, taken[-1]
 
 
 def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
