@@ -190,7 +190,7 @@ class _Worker:
         self._texts = texts
         self._cleaning: Cleaning = editing.cleaning_of(config)
         self._measures = catalogue.measures()
-        self._recipe = digest(catalogue.note("articles"))[:8]
+        self._reading = revision.reading(config)
 
     def __call__(self, task: _Task) -> Iterator[_Made]:
         """The document, written."""
@@ -205,7 +205,7 @@ class _Worker:
                 held.append((found.row, error))
                 continue
             key = found.shared or identity.key(heading)
-            says = f"{revision.fingerprint(heading, article)} {self._recipe}"
+            says = f"{revision.fingerprint(heading, article)} {self._reading(heading)}"
             after = recognition.after_reading(before, mark, key, heading, says, self._now)
             accounts.append(after)
             if self._texts:

@@ -16,9 +16,9 @@ from bs4 import BeautifulSoup
 
 from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute, brief
 from feeds.illustrations import Illustrations
-from feeds.markup import LANGUAGE, MAX_DEPTH, WORDS, Writer
+from feeds.markup import LANGUAGE, MAX_DEPTH, Writer
 from feeds.model import Article
-from feeds.text import clean, line, shorten
+from feeds.text import clean, line, shorten, wording
 
 if TYPE_CHECKING:
     from feeds.illustrations import Beside
@@ -67,7 +67,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     writer.children(soup.body or soup, 0)
     content = clean(writer.html())
     prose = " ".join(text for block, text in writer.texts if block not in _UNSAID)
-    words = WORDS.sub("", "".join(text for _, text in writer.texts)).casefold()
+    words = wording(" ".join(text for _, text in writer.texts))
     return Article(
         content=content,
         summary=shorten(prose, cleaning.summary),

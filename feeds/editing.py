@@ -21,6 +21,7 @@ from feeds import (
     images,
     measuring,
     recognition,
+    revision,
     seeds,
     selection,
     shelving,
@@ -79,7 +80,7 @@ def edit(
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
         parse(missing, config, catalogue, partial(progress, "parsing articles"))
 
-    recipe = digest(catalogue.note("articles"))[:8]
+    reading = revision.reading(config)
     texts = any(channel.shows == "changes" for channel in every)
     if texts or any(channel.archive for channel in every):
         changed = recognition.touched(catalogue, register)
@@ -89,7 +90,7 @@ def edit(
             for row, heading, key in changed
             if catalogue.parsed(row)
         }
-        recognition.accounts(again, register, recipe, now, texts=texts)
+        recognition.accounts(again, register, reading, now, texts=texts)
         if texts:
             recognition.removals(catalogue, register, now)
     chosen, lately, crowded, expires = windows(
@@ -104,7 +105,7 @@ def edit(
             row: (heading, keys.get(row), articles[row])
             for row, heading in sorted(standing.items(), key=lambda one: one[1].path)
         },
-        register, recipe, now, texts=texts,
+        register, reading, now, texts=texts,
     )  # fmt: skip
     measured = measuring.measure(
         articles.values(), config, catalogue, now, pictures, hurry,
@@ -405,7 +406,7 @@ def entry_of(
         title=heading.title,
         link=heading.link,
         published=utc(heading.published),
-        updated=utc(updated),
+        updated=utc(max(updated, heading.published)),  # its date may have been corrected
         summary=article.summary,
         content=article.content,
         authors=names,

@@ -15,7 +15,7 @@ from feeds import identity, revision
 from feeds.register import Account, Change
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from feeds.catalogue import Catalogue
     from feeds.model import Article, Heading
@@ -208,23 +208,23 @@ def alike(old: Heading, new: Heading) -> bool:
 def accounts(
     standing: Mapping[int, tuple[Heading, str | None, Article]],
     register: Register,
-    recipe: str,
+    reading: Callable[[Heading], str],
     now: int,
     *,
     texts: bool = False,
 ) -> dict[int, Account]:
     """The account of each article that stands in a feed, by row, after the register has it.
 
-    `standing` maps rows to headings, the keys of articles in several files, and articles; `recipe`
-    stands for all that decides how an article is read: when that is another, what it reads
-    differently is no change of the article.  With `texts`, what was edited is noted.
+    `standing` maps rows to headings, the keys of articles in several files, and articles; `reading`
+    tells what stands for how an article is read: when that is another, what it reads differently is
+    no change of the article.  With `texts`, what was edited is noted.
     """
     found: dict[int, Account] = {}
     named = marks({row: (heading, key) for row, (heading, key, _) in standing.items()}, register)
     for row, (heading, shared, article) in standing.items():
         key, mark = shared or identity.key(heading), named[row]
         before = register.account(mark)
-        says = f"{revision.fingerprint(heading, article)} {recipe}"
+        says = f"{revision.fingerprint(heading, article)} {reading(heading)}"
         after = after_reading(before, mark, key, heading, says, now)
         if after != before:
             register.keep(after)

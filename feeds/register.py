@@ -60,7 +60,7 @@ class Account(NamedTuple):
     began: int = 0  # its `updated` when it was first announced; 0: it never was
     changed: int = 0  # its `updated` since its last real change
     version: int = 1  # how many texts of it were announced
-    fingerprint: str = ""  # of what it says (`revision.fingerprint`), and of how that was read
+    fingerprint: str = ""  # of what it says (`revision.fingerprint`, and `reading`)
 
     @property
     def heading(self) -> Heading:

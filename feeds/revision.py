@@ -1,40 +1,62 @@
 """What an article says, so that a real change can be told from noise, and shown.
 
-Only words, the link and the lead picture count.  Markup, white space, letter case, the scheme and
-host of an address, picture proxies and tracking parameters are noise: a reader sees the same.
+Only the text, the link and the lead picture count.  Markup, typography (`text.wording`), the scheme
+and host of an address, picture proxies and tracking parameters are noise: a reader sees the same.
 """
 
 from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
+from functools import cache
 from hashlib import blake2b
 from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from feeds import urls
+from feeds.model import digest
+from feeds.text import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from feeds.config import Config
     from feeds.model import Article, Heading
 
 _MARKS = re.compile(r"[\W_]+")
 _TAGS = re.compile(r"<[^<>]*>")
 _SHINGLE = 12  # characters
 _SKETCH = 64  # of them are kept
+READING = 2  # raised whenever the same seed and configuration would have another `fingerprint`
 
 
 def fingerprint(heading: Heading, article: Article) -> str:
     """Stands for what a reader sees of an article; equal as long as nothing really changed."""
     lead = next((p for p in article.pictures if not p.minor), None)
-    said = (
-        _MARKS.sub("", heading.title).casefold(),
+    parts = (
+        wording(heading.title),
         article.digest,
         _place(heading.link),
         (lead.file.rpartition("/")[2] or _place(lead.url).partition("?")[0]) if lead else "",
     )
-    return blake2b("\n".join(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return blake2b("\n".join(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def reading(config: Config) -> Callable[[Heading], str]:
+    """What stands for how an article's text is read: where that is another, so may be the text.
+
+    Nothing counts but what decides the `fingerprint` of this one article.
+    """
+
+    @cache
+    def of(folder: str) -> str:
+        source, content = config.source(folder), config.content
+        return digest(
+            READING, source.encoding, source.trim, content.boilerplate, content.remove,
+            config.images.unwrap,
+        )[:8]  # fmt: skip
+
+    return lambda heading: of(heading.source)
 
 
 def _place(url: str) -> str:

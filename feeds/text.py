@@ -26,6 +26,14 @@ _ILLEGAL = re.compile(
 _C1 = {code: _windows(code) for code in range(0x80, 0xA0)}
 _ENDS = re.compile(r"\r\n?")
 _HAN = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_BESIDE = re.compile(rf"(?<=[{_HAN}]) | (?=[{_HAN}])")
+# Typography that programs put in by themselves, or take out again.
+_PLAIN = str.maketrans(
+    {"\u00ad": None, "\u200b": None, "\u2060": None, "\ufeff": None}
+    | dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+)
 _FOLD = re.compile(rf"(?<=[{_HAN}])[^\S\n]*\n\s*(?=[{_HAN}])")
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|big|br|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|"
@@ -55,6 +63,19 @@ def flow(text: str) -> str:
     space would be one that the author never wrote.
     """
     return line(_FOLD.sub("", text) if "\n" in text else text)
+
+
+def wording(text: str) -> str:
+    """What stays the same of `text` however it is written: equal texts say the same.
+
+    White space, letter case, the kinds of quotes and dashes, and how a letter is composed are
+    noise.  Every other sign counts: -1.5 is not 15, nor is a question an answer.
+    """
+    if not text.isascii():
+        text = _BESIDE.sub(
+            "", " ".join(unicodedata.normalize("NFC", text.translate(_PLAIN)).split())
+        )
+    return unicodedata.normalize("NFC", " ".join(text.split()).casefold())
 
 
 def plain(markup: str) -> str:
