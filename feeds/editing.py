@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from feeds.register import Account, Register
 
 Window = list[tuple[int, Heading]]
-_FEW = 12  # articles that are parsed sooner than workers are forked
+FEW = 12  # articles that are parsed sooner than workers are forked
 
 
 class Edition(NamedTuple):
@@ -241,7 +241,7 @@ def parse(
         except SeedError as error:
             yield row, error
 
-    count = workers.cores() if len(missing) > _FEW else 1
+    count = workers.cores() if len(missing) > FEW else 1
     for done, (row, result) in enumerate(workers.spread(work, missing, count), 1):
         if isinstance(result, SeedError):
             catalogue.hold(row, result)

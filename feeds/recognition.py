@@ -118,11 +118,11 @@ def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading
 
 
 def removals(catalogue: Catalogue, register: Register, now: int) -> None:
-    """Note the announced articles that have gone since the last build."""
+    """Note the articles that have gone since the last build, those that could be read before."""
     there = catalogue.idents()
     for old in catalogue.left():
         account = register.account(register.mark_of(identity.key(old)))
-        if account is None or not account.began:
+        if account is None or not account.fingerprint or account.published > now:
             continue
         if there.isdisjoint(map(identity.short, register.keys_of(account))):
             text = register.text(account.mark) or old.title
@@ -234,6 +234,43 @@ def accounts(
     return found
 
 
+def overhear(
+    register: Register, mark: str, key: str, heading: Heading, says: str, text: str, now: int
+) -> None:
+    """Keep what an article says that stands in no feed, and what was edited in it."""
+    before = register.account(mark)
+    if before is not None and before.began:
+        register.keep_text(mark, text)
+        return
+    after = (before or Account(mark, key, heading.path, heading.title, heading.published))._replace(
+        key=key, path=heading.path, title=heading.title, published=heading.published,
+        fingerprint=says,
+    )  # fmt: skip
+    old = register.text(mark)
+    register.keep(after)
+    register.keep_text(mark, text)
+    if before is None or old is None or before.published > now:
+        return  # nobody could have read it before
+    if _differ(before.fingerprint, says):
+        _tell(register, now, mark, heading, old, text)
+
+
+def _differ(before: str, says: str) -> bool:
+    """Whether two fingerprints, with how each was read, are those of different texts."""
+    (said, reading), (now_says, now_reading) = before.split(), says.split()
+    return said != now_says and reading == now_reading
+
+
+def _tell(register: Register, at: int, mark: str, heading: Heading, old: str, text: str) -> None:
+    """Note an edit."""
+    body = revision.difference(old, text) if old != text else f"<p>{_MOVED}</p>"
+    register.change(
+        Change(
+            at, mark, "edited", heading.path, heading.title, heading.link, heading.published, body
+        )
+    )
+
+
 def _note(
     before: Account | None, after: Account, heading: Heading, article: Article, register: Register
 ) -> None:
@@ -245,13 +282,7 @@ def _note(
     text = revision.words(heading.title, article.content)
     old = register.text(after.mark)
     if before is not None and after.version > before.version and old is not None:
-        body = revision.difference(old, text) if old != text else ""
-        register.change(
-            Change(
-                after.changed, after.mark, "edited", heading.path, heading.title, heading.link,
-                heading.published, body or f"<p>{_MOVED}</p>",
-            )
-        )  # fmt: skip
+        _tell(register, after.changed, after.mark, heading, old, text)
     register.keep_text(after.mark, text)
 
 
@@ -309,8 +340,7 @@ def after_reading(
         key=key, path=heading.path, title=heading.title, published=heading.published,
         fingerprint=says,
     )  # fmt: skip
-    (said, recipe), (now_says, now_recipe) = before.fingerprint.split(), says.split()
-    if said == now_says or recipe != now_recipe:
+    if not _differ(before.fingerprint, says):
         return after
     changed = stated if before.changed < stated <= now else max(now, before.changed + 1)
     return after._replace(changed=changed, version=before.version + 1)

@@ -241,6 +241,15 @@ class Register:
         """Let go of an article, as it is part of another now."""
         self._db.execute("DELETE FROM articles WHERE mark = ?", (mark,))
 
+    def kept(self, marks: Iterable[str]) -> dict[str, tuple[bool, bool]]:
+        """Of those articles of which anything is known: was it announced, are its words kept."""
+        found = self._db.execute(
+            """SELECT mark, began > 0, text NOT NULL FROM articles
+               WHERE mark IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(marks)),),
+        )
+        return {mark: (bool(began), bool(worded)) for mark, began, worded in found}
+
     def text(self, mark: str) -> str | None:
         """The words of an article as they were announced last; None where they were not kept."""
         found = self._db.execute("SELECT text FROM articles WHERE mark = ?", (mark,)).fetchone()

@@ -20,6 +20,7 @@ from feeds import (
     forecast,
     formats,
     measuring,
+    memory,
     publisher,
     recognition,
     selection,
@@ -106,6 +107,10 @@ def prepare(
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
     _keep_house(every, ledger, config, before, everything=everything)
+    memory.learn(
+        every, catalogue, register, config, found.affected, now,
+        partial(progress, "reading what is in no feed"),
+    )  # fmt: skip
     edition = editing.edit(
         chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )

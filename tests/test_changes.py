@@ -127,3 +127,66 @@ def test_many_changes_stand_as_long_as_they_are_new(site: Site) -> None:
     assert report.due is not None
     site.build(NOW + DAY)
     assert len(site.items("changes")) == 2
+
+
+def test_edits_and_removals_are_told_of_articles_that_stand_in_no_feed(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As where this is the only feed, from its first build on."""
+    site.configure("[[feed]]\nslug = 'changes'\nshows = 'changes'\n")
+    paths = [site.write(f"s/{n}.md", article(n)) for n in range(20)]
+    site.build(NOW)
+    assert site.items("changes") == []
+    site.write("s/5.md", article(5, body="<p>The few words of 5.</p>"))
+    site.write("s/6.md", article(6, epoch=NOW * 1000))  # no edit
+    paths[7].unlink()
+    paths[8].rename(paths[8].with_name("eight.md"))
+    site.write("s/30.md", article(30))
+    site.build(NOW + 10)
+    told = {str(item["title"]): item["content_html"] for item in site.items("changes")}
+    assert set(told) == {"Edited: Article 5", "Removed: Article 7"}
+    assert "<ins> few</ins>" in str(told["Edited: Article 5"])
+    assert "<del>The words of 7.</del>" in str(told["Removed: Article 7"])
+    site.write("s/5.md", article(5, body="<p>The many words of 5.</p>"))
+    site.write("s/30.md", article(30, title="Article thirty"))
+    (site.root / ".feeds/catalogue.sqlite").unlink()  # and with it, what changed since
+    site.build(NOW + 20)
+    assert {i["title"] for i in site.items("changes")} >= {
+        "Edited: Article 5",
+        "Edited: Article thirty",
+    }
+    site.write("s/30.md", article(30, title="Article 30, edited"))
+    site.build(NOW + 30)
+    assert site.items("changes")[0]["title"] == "Edited: Article 30, edited"
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 30)
+
+
+def test_an_edit_in_the_archive_is_told_though_the_feed_of_changes_came_later(site: Site) -> None:
+    site.configure(FEEDS.partition("[[feed]]\nslug = 'changes'")[0])
+    for number in range(5):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW - 9 * DAY)
+    site.configure(FEEDS)
+    site.build(NOW)
+    site.write("s/0.md", article(0, body="<p>Other words.</p>"))  # never stood in a feed
+    site.write("s/4.md", article(4, body="<p>Other words.</p>"))
+    site.build(NOW + 10)
+    assert {i["title"] for i in site.items("changes")} == {"Edited: Article 0", "Edited: Article 4"}
+    assert site.titles() == ["Article 4", "Article 3"]
+
+
+def test_what_is_edited_before_it_is_due_is_no_change(site: Site) -> None:
+    site.configure("[[feed]]\nslug = 'changes'\nshows = 'changes'\n")
+    path = site.write("s/1.md", article(1, **dated(NOW + DAY)))
+    site.build(NOW)
+    site.write("s/1.md", article(1, body="<p>Secret.</p>", **dated(NOW + DAY)))
+    site.write("s/2.md", article(2, **dated(NOW + DAY)))
+    site.build(NOW + 1)
+    (site.root / "seeds/s/2.md").unlink()
+    site.build(NOW + 2)
+    assert site.items("changes") == []
+    site.build(NOW + 2 * DAY)
+    path.write_text(article(1, body="<p>Told.</p>", **dated(NOW + DAY)))
+    site.build(NOW + 3 * DAY)
+    (item,) = site.items("changes")
+    assert "<del>Secret</del><ins>Told</ins>" in str(item["content_html"])
