@@ -35,7 +35,7 @@ def _plain(value: object) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, str):
-        return printable(value)
+        return "\n".join(map(printable, value.split("\n")))
     return value
 
 

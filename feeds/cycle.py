@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feeds.model import Hint
     from feeds.renewal import Prepared
     from feeds.survey import Found
+    from feeds.twins import Decisions
 
 
 # What follows a survey that read many seeds; to import it takes as long as to read 10,000 of them.
@@ -235,11 +236,18 @@ def _survey(
     hint: Hint | None = None,
 ) -> Found:
     root = config.paths.seeds
+
+    def decisions() -> Decisions:
+        from feeds import recognition
+
+        assert ledger is not None
+        return recognition.decisions(catalogue, ledger.register)
+
     try:
         return survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
             lambda done: progress("reading seeds", done, 0), hint, map(__import__, _AHEAD),
-            ledger.decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
+            decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
     except OSError as error:
         raise PublishError(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from feeds import formats, glance, identity, ledger, lock, publisher
-from feeds.model import FeedsError, StateError
+from feeds import formats, glance, identity, ledger, lock, publisher, seeds, survey
+from feeds.model import FeedsError, SeedError, StateError
 from feeds.register import Account
 
 if TYPE_CHECKING:
@@ -59,6 +59,18 @@ def opened(config: Config, wait: float, *, make: bool = False) -> Iterator[Regis
         kept.begin()
         yield kept.register
         kept.promise(())
+
+
+def remembered(config: Config) -> Config:
+    """The configuration with the authority that stands in the ids of what was announced."""
+    path = _path(config)
+    if config.named or not os.path.exists(path) or not os.path.getsize(path):
+        return config
+    with ledger.opened(path, mode="read") as kept:
+        authority = kept.fact("authority")
+    if not authority:
+        return config
+    return config._replace(site=config.site._replace(authority=authority), named=True)
 
 
 def _path(config: Config) -> str:
@@ -118,46 +130,116 @@ def lines(one: dict[str, Any], bold: Callable[[str], str]) -> Iterator[str]:
         yield f"    {'also':10} {key}"
 
 
-def below(path: str, seeds: str) -> str:
-    """The path of a seed below the seed folder, given from the working folder or from there."""
-    return os.path.relpath(path, seeds) if os.path.exists(path) else path
-
-
-def find(register: Register, named: str, seeds: str) -> Account:
+def find(register: Register, named: str, config: Config) -> Account:
     """The article that an id, its last part, a seed's path or a key names.
 
     Raises FeedsError when there is none.
     """
     mark = named.rpartition(":")[2].partition(";")[0]
-    for account in (register.account(mark), *register.at(below(named, seeds))):
+    merges = _merges(register)
+    while mark in merges:
+        mark = str(merges[mark]["into"])
+    path, key = _file(named, config)
+    for account in (
+        register.account(mark),
+        *register.at(path),
+        register.account(register.mark_of(key)),
+    ):
         if account is not None:
             return account
-    key = identity.address(named)
-    account = register.account(register.mark_of(key))
-    if account is None:
-        raise FeedsError(
-            f"{named}: no article with this id, file or address was ever announced;"
-            " `feeds ids list` tells all"
-        )
-    return account
+    raise FeedsError(
+        f"{named}: no article with this id, file or address was ever announced;"
+        " `feeds ids list` tells all"
+    )
+
+
+def _file(named: str, config: Config) -> tuple[str, str]:
+    """The path below the seed folder of the file that is named, and its key."""
+    try:
+        path = seeds.below(config.paths.seeds, named)
+    except FeedsError:
+        return named, identity.address(named)  # it may be of a file that is gone
+    with suppress(SeedError):
+        habits = survey.habits(config)(path.partition("/")[0] if "/" in path else "")
+        root, rules = config.paths.seeds, survey.rules_of(config)
+        reading = survey.explained(root, path, rules, habits, seeds.mtime(root, path))
+        return path, identity.key(reading.heading)
+    return path, ""
 
 
 def merge(register: Register, kept: Account, other: Account) -> None:
-    """Make two articles one: their files are one entry from now on, under the id of `kept`."""
+    """Make two articles one: their files are one entry from now on, under the id of `kept`.
+
+    `split` undoes it.
+    """
     if kept.mark == other.mark:
-        raise FeedsError("these are one article already")
-    keys = register.keys_of(kept) | register.keys_of(other)
-    for key in sorted(keys):
+        raise FeedsError("these are one article already; `feeds ids split` takes a file out of it")
+    ours, theirs = sorted(register.keys_of(kept)), sorted(register.keys_of(other))
+    parted = [one.path for one in (kept, other) if register.unpart(one.path)]
+    # What was an article of its own by decision alone is known by its address again.
+    shared = {key.partition("#")[0] for key in (*ours, *theirs)} if parted else set()
+    joins = sorted({*ours, *theirs, *shared})
+    told = {
+        "into": kept.mark, "kept": [*kept[1:5]], "ours": ours, "theirs": theirs, "joins": joins,
+        "joined": {key: mark for key, mark in register.joined() if key in joins},
+        "parted": parted, **_plain(other),
+    }  # fmt: skip
+    register.keep_fact(f"merged {other.mark}", json.dumps(told))
+    for key in joins:
         register.join(key, kept.mark)
         register.alias(key, kept.mark)
     register.forget(other.mark)
     register.keep_fact("again", "merge")
 
 
-def split(register: Register, path: str) -> None:
-    """Make a file an article of its own, whatever it shares with others."""
-    register.part(path)
+def split(register: Register, named: str, config: Config) -> str:
+    """Make a file an article of its own, whatever it shares with others; its path.
+
+    What `merge` made one is two again, each with its own id.  Raises FeedsError when there is no
+    such file.
+    """
+    path = seeds.below(config.paths.seeds, named)
+    if path in register.parted():
+        raise FeedsError(f"{path}: it is an article of its own already")
+    key = _file(named, config)[1]
+    merges = _merges(register)
+    # In a merge of several, the files of the others stay with it.
+    own = {m: t for m, t in merges.items() if path == t["path"] or key in t["theirs"]}
+    if not own:
+        own = {m: t for m, t in merges.items() if path == t["kept"][1] or key in t["ours"]}
+    for mark, told in own.items():
+        _unmerge(register, mark, told)
+    if not own:
+        register.part(path)
     register.keep_fact("again", "split")
+    return path
+
+
+def _unmerge(register: Register, mark: str, told: dict[str, Any]) -> None:
+    """Take back that the article with this mark was made part of another."""
+    register.forget_fact(f"merged {mark}")
+    into = told["into"]
+    for key in told["joins"]:
+        register.unjoin(key)
+    for key, before in told["joined"].items():
+        register.join(key, before)
+    for key in told["theirs"]:
+        register.alias(key, mark)
+    for path in told["parted"]:
+        register.part(path)
+    register.keep(_account(mark, told))
+    if kept := register.account(into):  # it was seen last in the file that had the newest text
+        key, path, title, published = told["kept"]
+        register.keep(kept._replace(key=key, path=path, title=title, published=published))
+    for other in _merges(register).values():
+        if other["into"] == into:
+            for key in other["joins"]:
+                register.join(key, into)
+
+
+def _merges(register: Register) -> dict[str, dict[str, Any]]:
+    """The articles that are part of others by decision, by their marks, as `merge` found them."""
+    return {mark: json.loads(told) for mark, told in register.facts("merged").items()}
 
 
 def export(register: Register) -> Iterator[str]:
@@ -171,6 +253,8 @@ def export(register: Register) -> Iterator[str]:
         yield _line({"joined": key, "to": mark})
     for path in register.parted():
         yield _line({"apart": path})
+    for mark, told in sorted(register.facts("merged").items()):
+        yield _line({"merged": mark, "told": told})
 
 
 def take(register: Register, text: str, name: str) -> int:
@@ -210,14 +294,15 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
         if told["authority"]:
             register.keep_fact("authority", told["authority"])
     elif "article" in told:
-        given: dict[str, Any] = {name: told[name] for name in _FIELDS}
-        given |= {name: _read(told[name]) for name in _INSTANTS}
-        register.keep(Account(mark=told["article"], **given))
+        register.keep(_account(told["article"], told))
         return 1
     elif "means" in told:
         register.alias(told["key"], told["means"])
     elif "joined" in told:
         register.join(told["joined"], told["to"])
+    elif "merged" in told:
+        _account(told["merged"], json.loads(told["told"]))
+        register.keep_fact(f"merged {told['merged']}", told["told"])
     else:
         register.part(told["apart"])
     return 0
@@ -230,6 +315,12 @@ _INSTANTS = ("published", "arrived", "began", "changed")
 def _plain(account: Account) -> dict[str, Any]:
     values: dict[str, Any] = dict(zip(_FIELDS, account[1:], strict=True))
     return values | {name: _said(values[name]) for name in _INSTANTS}
+
+
+def _account(mark: str, told: dict[str, Any]) -> Account:
+    """What `_plain` wrote."""
+    given: dict[str, Any] = {name: told[name] for name in _FIELDS}
+    return Account(mark, **given | {name: _read(told[name]) for name in _INSTANTS})
 
 
 def _line(told: dict[str, Any]) -> str:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from feeds.register import Register
     from feeds.shelf import Shelf
-    from feeds.twins import Decisions
 
 _APPLICATION = 0x4C454447  # "LEDG"
 _VERSION = 2
@@ -124,15 +123,6 @@ class Ledger:
     def shelved(self) -> set[str]:
         """The slugs of the feeds that have archive documents."""
         return {slug for (slug,) in self._db.execute("SELECT DISTINCT slug FROM archives")}
-
-    def decisions(self) -> Decisions:
-        """What a person decided of the files of articles."""
-        from feeds import identity
-        from feeds.twins import Decisions
-
-        register = self.register
-        joined = {identity.short(key): mark for key, mark in register.joined()}
-        return Decisions(joined, frozenset(register.parted()))
 
     def fact(self, name: str) -> str:
         """What the register keeps under `name`; "" when nothing."""

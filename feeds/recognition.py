@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from feeds import identity, revision
 from feeds.register import Account, Change
+from feeds.twins import Decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -33,6 +34,8 @@ def recognise(
 
     When the register begins, every article counts as known: nothing has just arrived.
     """
+    for old, new in _renamed(catalogue, register):
+        _follow(old, new, register)
     begun = register.fact("begun")
     idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
     fresh = register.unknown(idents)
@@ -45,6 +48,50 @@ def recognise(
     if not begun:
         register.keep_fact("begun", str(now))
     register.learn(fresh)
+
+
+def decisions(catalogue: Catalogue, register: Register) -> Decisions:
+    """What a person decided of the files of articles, under the names that they have now."""
+    joined, parted = dict(register.joined()), set(register.parted())
+    for old, new in _renamed(catalogue, register):
+        if old.path in parted:
+            parted = parted - {old.path} | {new.path}
+        if mark := joined.get(identity.key(old)):
+            joined[identity.key(new)] = mark
+    marks = {identity.short(key): mark for key, mark in joined.items()}
+    return Decisions(marks, frozenset(parted))
+
+
+def _renamed(catalogue: Catalogue, register: Register) -> list[tuple[Heading, Heading]]:
+    """The files that a person decided of and that have another name now, as they were and are."""
+    joined, parted = dict(register.joined()), set(register.parted())
+    if not joined and not parted:
+        return []
+    olds = [h for h in catalogue.left() if h.path in parted or identity.key(h) in joined]
+    there = {heading.path: heading for _, heading in catalogue.every()} if olds else {}
+    found: dict[str, tuple[Heading, Heading]] = {}
+    for old in olds:
+        if old.path in there:
+            continue
+        likely = (
+            new
+            for path, new in sorted(
+                there.items(), key=lambda one: (one[1].source != old.source, one)
+            )
+            if alike(old, new) and path not in parted and not register.at(path)
+        )
+        if (new := next(likely, None)) and new.path not in found:
+            found[new.path] = old, new
+    return list(found.values())
+
+
+def _follow(old: Heading, new: Heading, register: Register) -> None:
+    """Let a decision of a file count under its new name."""
+    if register.unpart(old.path):
+        register.part(new.path)
+    if mark := dict(register.joined()).get(identity.key(old)):
+        register.join(identity.key(new), mark)
+        register.alias(identity.key(new), mark)
 
 
 def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:

@@ -109,6 +109,15 @@ class Register:
         if self.fact(name) != value:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    def facts(self, first: str) -> dict[str, str]:
+        """All that is kept under names that begin with the word `first`, by what follows it."""
+        found = self._db.execute("SELECT name, value FROM facts WHERE name GLOB ?", (f"{first} *",))
+        return {name.partition(" ")[2]: value for name, value in found}
+
+    def forget_fact(self, name: str) -> None:
+        """Let go of what was kept under `name`."""
+        self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
+
     # -- which keys have been seen
 
     def learn(self, idents: Iterable[int]) -> None:
@@ -164,6 +173,10 @@ class Register:
         """Files with this key are of the article with this mark, as are others joined to it."""
         self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (_blob(key), mark))
 
+    def unjoin(self, key: str) -> None:
+        """Files with this key are of no article by decision any more."""
+        self._db.execute("DELETE FROM joined WHERE key = ?", (_blob(key),))
+
     def joined(self) -> list[tuple[str, str]]:
         """Every key that was joined to an article, with its mark."""
         found = self._db.execute("SELECT key, mark FROM joined ORDER BY key")
@@ -172,6 +185,11 @@ class Register:
     def part(self, path: str) -> None:
         """The file at this path is an article of its own."""
         self._db.execute("INSERT OR IGNORE INTO parted VALUES (?)", (_blob(path),))
+
+    def unpart(self, path: str) -> bool:
+        """The file at this path is an article of its own no longer; whether it was by decision."""
+        found = self._db.execute("DELETE FROM parted WHERE path = ?", (_blob(path),))
+        return found.rowcount > 0
 
     def parted(self) -> list[str]:
         """The paths of all files that were made articles of their own."""

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds.model import SeedError
+from feeds.model import FeedsError, SeedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -369,3 +369,24 @@ def decode_head(data: bytes) -> str | None:
         return utf_8_decode(data, "strict", False)[0]  # False: a letter may be cut at the end
     except UnicodeDecodeError:
         return None
+
+
+def below(root: str, path: str) -> str:
+    """The path of a file below the seed folder `root`, given from the working folder or from there.
+
+    Raises FeedsError when there is none.
+    """
+    whole = os.path.abspath(path)
+    if not os.path.lexists(whole):
+        whole = os.path.join(root, path)
+    if not os.path.lexists(whole):
+        raise FeedsError(f"{path}: there is no such file here nor in {root}")
+    if os.path.isdir(whole):
+        raise FeedsError(f"{path}: it is a folder; name one of the files in it")
+    inside = os.path.relpath(
+        os.path.join(os.path.realpath(os.path.dirname(whole)), os.path.basename(whole)),
+        os.path.realpath(root),
+    )
+    if inside.startswith(".."):
+        raise FeedsError(f"{path}: it does not lie in the seed folder {root}")
+    return inside

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from feeds import editing, identity, images, ledger, recognition, renewal, seeds, selection, survey
 from feeds.dates import utc
 from feeds.glance import measured
-from feeds.model import FeedsError, Measure, SeedError
+from feeds.model import Measure, SeedError
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Shown(NamedTuple):
 
 def explain(config: Config, path: str, now: int) -> Shown:
     """How the seed at `path` is understood; raises SeedError when it is held back."""
-    below = _below(config, path)
+    below = seeds.below(config.paths.seeds, path)
     rules = survey.rules_of(config)
     source = config.source(below.partition("/")[0] if "/" in below else "")
     data = seeds.read(config.paths.seeds, below, rules)
@@ -143,32 +143,13 @@ def refused(config: Config, path: str, error: SeedError) -> Shown:
     problem = _problem(line)
     if error.detail:
         problem = problem._replace(meaning=f"{problem.meaning} ({error.detail})")
-    return Shown(path=_below(config, path), problems=(problem,))
+    return Shown(path=seeds.below(config.paths.seeds, path), problems=(problem,))
 
 
 def seeds_folders(config: Config) -> list[str]:
     """The first-level folders of the seed folder."""
     tops = seeds.tops(config.paths.seeds, survey.rules_of(config))
     return [os.fsdecode(top) for top in tops if top]
-
-
-def _below(config: Config, path: str) -> str:
-    """The path below the seed folder, given from the working folder or from there."""
-    root = config.paths.seeds
-    whole = os.path.abspath(path)
-    if not os.path.lexists(whole):
-        whole = os.path.join(root, path)
-    if not os.path.lexists(whole):
-        raise FeedsError(f"{path}: there is no such file here nor in {root}")
-    if os.path.isdir(whole):
-        raise FeedsError(f"{path}: it is a folder; name one of the files in it")
-    below = os.path.relpath(
-        os.path.join(os.path.realpath(os.path.dirname(whole)), os.path.basename(whole)),
-        os.path.realpath(root),
-    )
-    if below.startswith(".."):
-        raise FeedsError(f"{path}: it does not lie in the seed folder {root}")
-    return below
 
 
 def _picture(picture: Any, measure: Any, chosen: list[str]) -> PictureShown:

@@ -90,12 +90,14 @@ def problems(given: Namespace, console: Console) -> int:
     from feeds.console import problems as listed
 
     settings = config.load(given.config)
+    _check_codes(given.code)
     found = cycle.problems(settings)
     if given.code:
         found = [p for p in found if p.code in given.code]
+    none = "no article has such a problem" if given.code else "no article is held back or repaired"
     console.result(found, (
         *listed(found, os.path.relpath(settings.paths.seeds)),
-        *(["no article is held back or repaired"] if not found else []),
+        *([none] if not found else []),
     ))  # fmt: skip
     return PROBLEMS if any(CODES[problem.code].held for problem in found) else WELL
 
@@ -103,16 +105,13 @@ def problems(given: Namespace, console: Console) -> int:
 def explain(given: Namespace, console: Console) -> int:
     """Tell what the code of a problem means, and what to do."""
     from feeds.problems import table
-    from feeds.schema import near
 
     if given.table:
         tables = [table(held=True), table(held=False)]
         console.result({"held": tables[0], "repaired": tables[1]}, tables)
         return WELL
+    _check_codes(given.codes)
     codes = given.codes or list(CODES)
-    for code in codes:
-        if code not in CODES:
-            raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
     console.result(
         {code: CODES[code] for code in codes},
         (
@@ -123,6 +122,15 @@ def explain(given: Namespace, console: Console) -> int:
         ),
     )
     return WELL
+
+
+def _check_codes(codes: list[str]) -> None:
+    """Raise ConfigError when one of these is no code of a problem."""
+    from feeds.schema import near
+
+    for code in codes:
+        if code not in CODES:
+            raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
 
 
 def _tell_hubs(settings: Config, console: Console) -> None:
@@ -184,7 +192,7 @@ def ids(given: Namespace, console: Console) -> int:
             accounts = (
                 list(register.accounts())
                 if given.deed == "list"
-                else [ids.find(register, given.article, settings.paths.seeds)]
+                else [ids.find(register, given.article, settings)]
             )
             told = [ids.shown(settings, register, account) for account in accounts]
             brief = (f"{one['id']}  {one['title']}" for one in told)
@@ -193,14 +201,11 @@ def ids(given: Namespace, console: Console) -> int:
                 told if given.deed == "list" else told[0], brief if given.deed == "list" else whole
             )
         elif given.deed == "merge":
-            kept, other = (
-                ids.find(register, name, settings.paths.seeds) for name in (given.kept, given.other)
-            )
+            kept, other = (ids.find(register, name, settings) for name in (given.kept, given.other))
             ids.merge(register, kept, other)
             console.result({"kept": kept.mark}, [f"{other.title} is {kept.title} from now on"])
         elif given.deed == "split":
-            path = ids.below(given.path, settings.paths.seeds)
-            ids.split(register, path)
+            path = ids.split(register, given.path, settings)
             console.result({"apart": path}, [f"{path} is an article of its own from now on"])
         elif given.deed == "export":
             text = "".join(f"{line}\n" for line in ids.export(register))
@@ -296,6 +301,9 @@ def config(given: Namespace, console: Console) -> int:
         told = [right, f"a daemon would build at {', '.join(times)}"]
         console.result({"faults": [], "schedule": times}, told)
     elif given.effective:
+        from feeds import ids
+
+        settings = ids.remembered(settings)
         text = configuration.effective(settings)
         console.result(configuration.as_tables(settings), text.splitlines())
     else:

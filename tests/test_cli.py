@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import NOW, Site, dated, seed
 
-from feeds import cli
+from feeds import cli, console
+from feeds.daemon import status
 
 VERBS = ("init", "generate", "check", "show", "config", "completion")
 
@@ -286,3 +288,37 @@ def test_a_mistake_of_ours_is_not_taken_for_problems(
     assert (
         "a mistake in feeds itself, please report it: KeyError('slip')" in capsys.readouterr().err
     )
+
+
+def test_problems_knows_its_codes(site: Site) -> None:
+    site.write("s/1.md", seed())
+    assert feeds("generate", "--offline", at=site.root).returncode == 0
+    run = feeds("problems", "twim", at=site.root)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "twim: there is no such code" in run.stderr
+    run = feeds("problems", "twin", at=site.root)
+    assert (run.returncode, run.stdout) == (0, "no article has such a problem\n")
+
+
+def test_items_without_an_id_are_told_apart(tmp_path: Path) -> None:
+    head = '<rss version="2.0"><channel><title>x</title>'
+    items = [f"<item><title>{title}</title></item>" for title in "abc"]
+    for name, some in (("old", items[:2]), ("new", items)):
+        (tmp_path / name).write_text(f"{head}{''.join(some)}</channel></rss>")
+    run = feeds("diff", "old", "new", at=tmp_path)
+    assert run.stdout.startswith("new: 1 new, 0 updated, 0 lost, 0 shown again"), run
+
+
+def test_a_refusal_stands_on_lines_of_its_own_in_the_status() -> None:
+    health = "the last build failed: 15 would vanish\n  `feeds plan` lists them"
+    told = {
+        "running": True, "pid": 1, "doing": "waiting", "started": "2026-11-22T12:00:00+00:00",
+        "ready": health, "stale": "", "refused": "", "events": "", "last": None, "untold": 0,
+        "schedule": [], "changed": {},
+    }  # fmt: skip
+    travelled = json.loads(console.as_json(told))
+    now = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    lines = [*status.lines(travelled, "config.toml", now, str)]
+    at = lines.index("health    the last build failed: 15 would vanish")
+    assert lines[at + 1].strip() == "`feeds plan` lists them"
+    assert json.loads(console.as_json("a\x1bb")) == "a\\x1bb"

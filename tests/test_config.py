@@ -151,6 +151,7 @@ def test_quantities() -> None:
     found = load(BASIC + '[images]\nrefresh = "36h"\ntimeout = 5\n[seeds]\nmax_size = "1.5 MiB"\n')
     assert (found.images.refresh, found.images.timeout) == (129_600, 5)
     assert found.seeds.max_size == 1_572_864
+    assert load(BASIC + '[seeds]\nmax_size = "100 KB"\n').seeds.max_size == 100_000
 
 
 def test_lines_of_keys_in_odd_layouts() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
+import signal
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 from conftest import BASIC, NOW, Site, dated, seed
 
 from feeds import cli, cycle, ids
-from feeds.model import FeedsError, PublishError
+from feeds.model import FeedsError, PublishError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,3 +253,40 @@ def test_a_refusal_for_machines(site: Site, capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr()
     assert "would vanish" in json.loads(told.out)["refused"]
     assert "would vanish" in told.err
+
+
+def test_the_effective_configuration_names_the_authority_that_is_in_force(
+    built: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built.configure("", BASIC.replace("feeds.example.org", "moved.example.org"))
+    assert cli.main(["config", "show", "--effective"]) == 0
+    assert 'authority = "feeds.example.org"' in capsys.readouterr().out
+
+
+def test_show_tells_an_id_that_is_kept_from_one_that_is_derived(
+    built: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["show", "seeds/s/1.md"]) == 0
+    assert "derived from news.example.com/1" in capsys.readouterr().out
+    built.write("s/1.md", article(1, link="https://moved.example.com/1"))
+    built.build(NOW)
+    assert cli.main(["show", "seeds/s/1.md"]) == 0
+    said = capsys.readouterr().out
+    assert "derived from" not in said
+    assert "kept, though its key is now moved.example.com/1" in said
+
+
+def test_a_full_disk_is_no_matter_to_a_plan(built: Site) -> None:
+    """Nor is any other reason why nothing could be written."""
+    built.write("s/9.md", article(9))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        (outlook,) = cycle.plan(built.load(), NOW)
+        with pytest.raises((StateError, PublishError)):
+            built.build(NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert outlook.new == 1

@@ -46,7 +46,9 @@ def _silence(told: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
 
 def _rows(told: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
     yield "daemon", f"process {told['pid']}, {told['doing']}, up {_since(told['started'], now)}"
-    yield "health", told["ready"] or told["stale"] or "well"
+    health, *more = (told["ready"] or told["stale"] or "well").splitlines()
+    yield "health", health
+    yield from (("", line) for line in more)
     if told["refused"]:
         yield "config", "as changed it can't be used, so the one before is:"
         yield from (("", fault) for fault in told["refused"].splitlines())

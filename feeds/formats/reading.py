@@ -42,7 +42,7 @@ def _atom(root: ET.Element) -> Iterator[Standing]:
         updated = element.findtext(f"{ATOM}updated") or ""
         text = element.findtext(f"{ATOM}content") or element.findtext(f"{ATOM}summary") or ""
         yield _standing(
-            element.findtext(f"{ATOM}id") or link,
+            element.findtext(f"{ATOM}id") or "",
             element.findtext(f"{ATOM}title") or "",
             link,
             _moment(element.findtext(f"{ATOM}published") or updated),
@@ -59,7 +59,7 @@ def _rss(root: ET.Element) -> Iterator[Standing]:
         updated = element.findtext(f"{ATOM}updated")
         content = "{http://purl.org/rss/1.0/modules/content/}encoded"
         yield _standing(
-            element.findtext("guid") or link,
+            element.findtext("guid") or "",
             unescape(element.findtext("title") or ""),
             link,
             published,
@@ -80,7 +80,9 @@ def _json(body: bytes) -> Iterator[Standing]:
 
 def _standing(id_: str, title: str, link: str, published: int, updated: int, text: str) -> Standing:
     says = blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return Standing(id_.strip(), title, link.strip(), published, updated, says)
+    # Without an id, readers go by the address; without that, by what stands in it.
+    told = id_.strip() or link.strip() or f"{title} {says}"
+    return Standing(told, title, link.strip(), published, updated, says)
 
 
 def _moment(text: str) -> int:
