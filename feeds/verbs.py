@@ -107,22 +107,22 @@ def explain(given: Namespace, console: Console) -> int:
 
     if given.table:
         tables = [table(held=True), table(held=False)]
-        console.result({"held": tables[0], "repaired": tables[1]}, tables)
+        text = "\n".join(tables).splitlines()
+        console.result({"held": tables[0], "repaired": tables[1]}, (*text, ""))
         return WELL
     codes = given.codes or list(CODES)
     for code in codes:
         if code not in CODES:
             raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
-    console.result(
-        {code: CODES[code] for code in codes},
-        (
-            f"{console.bold(code)}: {CODES[code].meaning}\n    "
-            f"{'held back' if CODES[code].held else 'published after a repair'};"
-            f" {CODES[code].remedy}"
-            for code in codes
-        ),
-    )
+    console.result({code: CODES[code] for code in codes}, _explained(codes, console))
     return WELL
+
+
+def _explained(codes: list[str], console: Console) -> Iterator[str]:
+    for code in codes:
+        kind = CODES[code]
+        yield f"{console.bold(code)}: {kind.meaning}"
+        yield f"    {'held back' if kind.held else 'published after a repair'}; {kind.remedy}"
 
 
 def _tell_hubs(settings: Config, console: Console) -> None:
@@ -347,7 +347,8 @@ def _at(host: str | None, port: int | None, settings: Config) -> Config:
 def stats(given: Namespace, console: Console) -> int:
     """Tell from an access log who reads the feeds, and how."""
     from feeds import config
-    from feeds.serving import access, stats
+    from feeds.serving import stats
+    from feeds.serving.logs import lines, read
 
     settings = config.load(given.config)
     logs = given.logs or [
@@ -359,24 +360,14 @@ def stats(given: Namespace, console: Console) -> int:
             " `feeds serve` writes one, or name another server's"
         )
         return USAGE
-    use = stats.gather(access.read(_lines(logs)))
+    known = {table.slug for table in settings.feeds}
+    known.update(part for moved in settings.moved for part in moved.path.split("/"))
+    use = stats.gather((hit for path in logs for hit in read(lines(path))), known)
     if given.metrics:
-        print(stats.metrics(use), end="")
+        console.lines(stats.metrics(use).rstrip("\n").split("\n"))
     else:
         console.result(use, stats.lines(use))
-    return WELL
-
-
-def _lines(paths: list[str]) -> Iterator[str]:
-    for path in paths:
-        if path == "-":
-            yield from sys.stdin
-            continue
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                yield from file
-        except OSError as error:
-            raise FeedsError(f"{path}: {error.strerror}") from None
+    return PROBLEMS if use.unread and not use.requests else WELL
 
 
 def tokens(given: Namespace, console: Console) -> int:
@@ -416,5 +407,5 @@ def completion(given: Namespace, console: Console) -> int:
     from feeds import cli
 
     script = shtab.complete(cli.parser(), given.shell)
-    console.result({"script": script}, [script])
+    console.result({"script": script}, script.split("\n"))
     return WELL

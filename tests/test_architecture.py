@@ -39,7 +39,7 @@ LAYERS = (
     ("cycle",),
     (
         "serving", "serving.access", "serving.answers", "serving.application", "serving.conditions", "serving.delta",
-        "serving.documents", "serving.limiter", "serving.negotiation", "serving.routes", "serving.site",
+        "serving.documents", "serving.limiter", "serving.logs", "serving.negotiation", "serving.routes", "serving.site",
         "serving.stats", "serving.tokens",
     ),
     ("server",),

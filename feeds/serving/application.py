@@ -44,6 +44,7 @@ _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _SAID = 512  # characters of a header that the log repeats
 _PATHS = 4096  # paths whose files are known
+_PROTOCOLS = {"HTTP/1": "HTTP/1.0"}  # which granian calls by another name
 
 
 class Application:
@@ -184,12 +185,12 @@ class Application:
             int(time.time()),
             self._client(environ),
             method,
-            access.masked(path) if "~" in path else path,
+            access.masked(path),
             answer.status,
             0 if method == "HEAD" else length,
             get("HTTP_USER_AGENT", "")[:_SAID],
             access.masked(referer)[:_SAID] if (referer := get("HTTP_REFERER", "")) else "",
-            environ["SERVER_PROTOCOL"],
+            _PROTOCOLS.get(environ["SERVER_PROTOCOL"], "HTTP/1.1"),
             subscriber,
             answer.whole,
             "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
