@@ -20,6 +20,9 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
 # RFC 4151 §2.1: a domain, or an e-mail address at one
 _AUTHORITY = re.compile(r"(?:[\w.-]+@)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z", re.ASCII)
+_HOST = re.compile(r"(?!.{254})(?!-)[\w-]{1,63}(?<!-)(?:\.(?!-)[\w-]{1,63}(?<!-))*\.?\Z", re.ASCII)
+# A part of a path that means itself: no "..", no scheme, nothing that an address would end at.
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[^\x00-\x1f\x7f\\/?#:]+\Z")
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")
 
 
@@ -32,6 +35,7 @@ class Key(NamedTuple):
     check: str = ""  # a name in `_CHECKS`
     choices: tuple[object, ...] = ()
     least: int | None = None
+    most: int | None = None
 
 
 REQUIRED = object()
@@ -120,6 +124,8 @@ def _value(known: Key, value: object) -> object:
         raise ValueError(f"at least one of {', '.join(map(str, known.choices))}")
     if known.least is not None and read < known.least:
         raise ValueError(f"{value!r} is too little; at least {known.least}")
+    if known.most is not None and read > known.most:
+        raise ValueError(f"{value!r} is too much; at most {known.most}")
     if known.check:
         _CHECKS[known.check](read)
     return read
@@ -339,6 +345,31 @@ def _cron(value: str) -> None:
         cron.parse(value)
 
 
+def _host(value: str) -> None:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(value)
+    except ValueError:
+        if not _HOST.match(value):
+            raise ValueError(
+                f"{value!r} must be an address or a name of this machine, such as 127.0.0.1"
+            ) from None
+
+
+def _place(value: str) -> None:
+    inner = value.removeprefix("/").removesuffix("/")
+    if not all(_SEGMENT.match(part) for part in inner.split("/")):
+        raise ValueError(f"{value!r} must be a path below url, such as news or news/atom.xml")
+
+
+def _destination(value: str) -> None:
+    if "://" in value:
+        _url(value)
+    elif value:
+        _place(value)
+
+
 def _address(value: str) -> None:
     host, colon, port = value.rpartition(":")
     if value and not (host and colon and port.isdecimal() and int(port) < 65_536):
@@ -350,6 +381,9 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "url": _url,
     "urls": _urls,
     "address": _address,
+    "host": _host,
+    "place": _place,
+    "destination": _destination,
     "cron": _cron,
     "language": _language,
     "zone": _zone,
