@@ -327,13 +327,16 @@ def serve(given: Namespace, console: Console) -> int:
     adjusted = partial(_at, given.host, given.port)
     if given.watch:
         return _keep(given, console, "text", adjusted)
-    settings = adjusted(config.load(given.config))
-    served = settings.serve
-    console.note(
-        f"serving {os.path.relpath(settings.paths.out)} at"
-        f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
+    settings = (
+        config.parse(sys.stdin.buffer.read().decode(), given.config)  # from `server.Server`
+        if given.parent
+        else adjusted(config.load(given.config))
     )
-    server.serve(settings, given.parent)
+    served, out = settings.serve, os.path.relpath(settings.paths.out)
+    address = server.address(served.host, served.port)
+    server.serve(
+        settings, given.parent, lambda: console.note(f"serving {out} at {address} (Ctrl-C ends it)")
+    )
     return WELL
 
 
