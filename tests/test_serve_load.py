@@ -277,14 +277,14 @@ def test_of_two_that_begin_at_once_one_has_the_port(large: Site, attempt: int) -
         winner, loser = sorted(both, key=lambda one: one.poll() is not None)
         assert winner.poll() is None
         assert loser.returncode == 3
-        assert f"127.0.0.1:{port}: Address already in use" in loser.communicate()[1]
         winner.terminate()
-        _, said = winner.communicate(timeout=30)
-        assert f"at http://127.0.0.1:{port}/ (Ctrl-C ends it)" in said
+        told = {one: one.communicate(timeout=30)[1] for one in both}
     finally:
         for one in both:
             one.kill()
-            one.communicate()
+            one.wait()
+    assert f"127.0.0.1:{port}: Address already in use" in told[loser]
+    assert f"at http://127.0.0.1:{port}/ (Ctrl-C ends it)" in told[winner]
 
 
 @pytest.mark.parametrize(
