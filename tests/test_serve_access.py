@@ -194,6 +194,24 @@ def test_asking_for_a_feed_makes_none() -> None:
     ]  # fmt: skip
 
 
+def test_made_up_programs_are_told_of_together() -> None:
+    log = [
+        request("/all/atom.xml", agent=f"Made-{n}x (2 subscribers)", client=f"192.0.2.{n}")
+        for n in range(250)
+    ]
+    (every,) = stats.gather(
+        logs.read(
+            [*log, *[request("/all/atom.xml", agent="Real", client=str(n)) for n in range(3)]]
+        )
+    ).feeds
+    assert (len(every.readers), every.readers["Real"], every.readers["(others)"]) == (101, 3, 151)
+    assert (len(every.aggregators), every.subscribers, every.aggregators["(others)"]) == (
+        101,
+        500,
+        300,
+    )
+
+
 def test_no_token_is_shown_from_any_log() -> None:
     address = "/~TOKEN/a/atom.xml"
     referer = f"https://x.example{address}"
@@ -448,6 +466,8 @@ def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
         eventually(
             lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
         )
+        server.ask("/old", version="1.0")
+        eventually(lambda: '"GET /old HTTP/1.0" 404 ' in log.read_text(encoding="utf-8"))
 
 
 def test_the_limit_is_for_those_who_fetch_everything_again(site: Site) -> None:

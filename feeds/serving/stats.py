@@ -34,6 +34,8 @@ _PRODUCT = re.compile(r"\s*([^\s/(;]+(?:\s[A-Z][\w.-]*)*)")
 _HASTE = 300  # seconds; who asks more often than this, in the median, is called hasty
 _ENOUGH = 5  # requests for one document, before a client is judged
 _WORST = 20  # clients that are told of
+_NAMED = 100  # programs that are told of by name: anyone can make up another
+_OTHERS = "(others)"
 
 
 class FeedUse(NamedTuple):
@@ -131,19 +133,25 @@ def _feed(slug: str, hits: list[Hit]) -> FeedUse:
     stated: Counter[str] = Counter()
     for (name, _), (_, count) in aggregators.items():
         stated[name] += count
+    readers = Counter({name: len(clients[name]) for name in sorted(clients)})
     return FeedUse(
         slug,
         len(hits),
         dict(sorted(Counter(hit.status for hit in hits).items())),
         sum(hit.sent for hit in hits),
         _saved(hits),
-        {
-            name: len(found)
-            for name, found in sorted(clients.items(), key=lambda c: (-len(c[1]), c[0]))
-        },
+        _named(readers),
         sum(stated.values()),
-        dict(stated.most_common()),
+        _named(stated),
     )
+
+
+def _named(counts: Counter[str]) -> dict[str, int]:
+    """The largest counts by name, and what the others have together."""
+    named = dict(counts.most_common(_NAMED))
+    if len(counts) > _NAMED:
+        named[_OTHERS] = counts.total() - sum(named.values())
+    return named
 
 
 def _saved(hits: list[Hit]) -> int:
