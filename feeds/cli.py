@@ -123,7 +123,9 @@ def _running(verb: Verb) -> None:
 
     stats = verb("stats", "tell from an access log who reads the feeds, and how")
     stats.add_argument(
-        "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
+        "logs",
+        nargs="*",
+        help="ours or another server's, gzipped or not; - is stdin (log in [serve], and its .1)",
     )
     stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
 

@@ -11,8 +11,9 @@ import tomllib
 from typing import Any, NamedTuple
 
 from feeds import urls
+from feeds.checks import SLUG, near
 from feeds.model import Channel, ConfigError, Rule, digest
-from feeds.schema import SLUG, Reader, documented, keys, made, near, toml
+from feeds.schema import Reader, documented, keys, made, toml
 from feeds.tables import (
     FORMATS,
     LISTS,

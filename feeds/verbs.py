@@ -102,8 +102,8 @@ def problems(given: Namespace, console: Console) -> int:
 
 def explain(given: Namespace, console: Console) -> int:
     """Tell what the code of a problem means, and what to do."""
+    from feeds.checks import near
     from feeds.problems import table
-    from feeds.schema import near
 
     if given.table:
         tables = [table(held=True), table(held=False)]
