@@ -1,7 +1,7 @@
 """What the value of a key must be, beyond its type: an address, a language, a host, a path.
 
-Each check raises ValueError, which says what is wrong with the value and gives an example.  The only
-door to soupsieve.
+Each check raises ValueError, which says what is wrong with the value and gives an example.  The
+only door to soupsieve.
 """
 
 from __future__ import annotations
