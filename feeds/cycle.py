@@ -86,13 +86,7 @@ def build(
     With a `hint`, the survey trusts it.  Raises PublishError when the result can't be published:
     then what was published before stays; BusyError when another build goes on for `wait` seconds.
     """
-    try:
-        os.makedirs(config.paths.state, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"{config.paths.state}: {error.strerror}; set state in [paths] to a folder that can be"
-            " written to"
-        ) from None
+    lock.make(config.paths.state)
     with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
         return state.attended(
             config.paths.state,

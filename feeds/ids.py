@@ -48,13 +48,7 @@ def opened(config: Config, wait: float, *, make: bool = False) -> Iterator[Regis
     Raises StateError when there is no ledger, unless `make` says to begin one.
     """
     path = _path(config) if make else _present(config)
-    try:
-        os.makedirs(config.paths.state, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"{config.paths.state}: {error.strerror}; set state in [paths] to a folder that can be"
-            " written to"
-        ) from None
+    lock.make(config.paths.state)
     with lock.held(_lock(config), wait, lambda _: None), ledger.opened(path) as kept:
         kept.begin()
         yield kept.register
@@ -202,14 +196,19 @@ def split(register: Register, named: str, config: Config) -> str:
     if path in register.parted():
         raise FeedsError(f"{path}: it is an article of its own already")
     key = _file(named, config)[1]
+
+    def meant(there: str, keys: list[str]) -> bool:
+        gone = not os.path.exists(os.path.join(config.paths.seeds, there))
+        return path == there or (gone and key in keys)  # it may have another name now
+
     merges = _merges(register)
     # In a merge of several, the files of the others stay with it.
-    own = {m: t for m, t in merges.items() if path == t["path"] or key in t["theirs"]}
-    if not own:
-        own = {m: t for m, t in merges.items() if path == t["kept"][1] or key in t["ours"]}
-    for mark, told in own.items():
+    undone = {m: told for m, told in merges.items() if meant(told["path"], told["theirs"])} or {
+        m: told for m, told in merges.items() if meant(told["kept"][1], told["ours"])
+    }
+    for mark, told in undone.items():
         _unmerge(register, mark, told)
-    if not own:
+    if not undone:
         register.part(path)
     register.keep_fact("again", "split")
     return path
@@ -257,6 +256,27 @@ def export(register: Register) -> Iterator[str]:
         yield _line({"merged": mark, "told": told})
 
 
+def save(path: str, text: str) -> None:
+    """Write an export to a file whole, or leave what was there; raises FeedsError."""
+    plain = os.path.isfile(path) or not os.path.exists(path)  # a pipe or a device can't be replaced
+    path = os.path.realpath(path) if plain else path
+    half = f"{path}.part" if plain else path
+    try:
+        with open(half, "wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+            if plain:
+                file.flush()
+                os.fsync(file.fileno())
+        if plain:
+            os.replace(half, path)
+    except OSError as error:
+        if plain:
+            with suppress(OSError):
+                os.unlink(half)
+        said = f"{path}: {error.strerror}; nothing was exported, and what was there stays"
+        raise FeedsError(said) from None
+
+
 def take(register: Register, text: str, name: str) -> int:
     """Take over what `export` wrote; how many articles it told of.
 
@@ -301,7 +321,10 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
     elif "joined" in told:
         register.join(told["joined"], told["to"])
     elif "merged" in told:
-        _account(told["merged"], json.loads(told["told"]))
+        merged = json.loads(told["told"])
+        _account(told["merged"], merged)
+        for name in _MERGE:
+            merged[name]  # which says what misses
         register.keep_fact(f"merged {told['merged']}", told["told"])
     else:
         register.part(told["apart"])
@@ -309,6 +332,7 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
 
 
 _FIELDS = Account._fields[1:]
+_MERGE = ("into", "kept", "ours", "theirs", "joins", "joined", "parted")
 _INSTANTS = ("published", "arrived", "began", "changed")
 
 

@@ -26,6 +26,16 @@ _BUSY = (
 )
 
 
+def make(folder: str) -> None:
+    """Make the folder of the program's own records; raises StateError."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"{folder}: {error.strerror}; set state in [paths] to a folder that can be written to"
+        ) from None
+
+
 @contextmanager
 def held(
     path: str,
@@ -48,8 +58,8 @@ def held(
         if reading:
             yield lambda: True
             return
-        remedy = "check the folder, and that it can be written to"
-        raise StateError(f"{path}: {error.strerror}; {remedy}") from None
+        said = f"{path}: {error.strerror}; check that the folder can be written to"
+        raise StateError(said) from None
     try:
         end = time.monotonic() + wait
         told = False

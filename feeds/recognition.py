@@ -304,7 +304,7 @@ def overhear(
 
 def _differ(before: str, says: str) -> bool:
     """Whether two fingerprints, with how each was read, are those of different texts."""
-    (said, reading), (now_says, now_reading) = before.split(), says.split()
+    (said, _, reading), (now_says, _, now_reading) = before.partition(" "), says.partition(" ")
     return said != now_says and reading == now_reading
 
 

@@ -209,15 +209,10 @@ def ids(given: Namespace, console: Console) -> int:
             console.result({"apart": path}, [f"{path} is an article of its own from now on"])
         elif given.deed == "export":
             text = "".join(f"{line}\n" for line in ids.export(register))
-            data = text.encode("utf-8", "surrogateescape")
             if given.file == "-":
-                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
             else:
-                try:
-                    with open(given.file, "wb") as file:
-                        file.write(data)
-                except OSError as error:
-                    raise FeedsError(f"{given.file}: {error.strerror}") from None
+                ids.save(given.file, text)
         else:
             try:
                 with open(given.file, "rb") as file:

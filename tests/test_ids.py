@@ -140,6 +140,21 @@ def test_a_merge_of_what_was_split_and_back(site: Site, monkeypatch: pytest.Monk
     assert [item["id"] for item in site.items()] == apart
 
 
+def test_another_file_of_a_merged_article_is_parted_alone(two: Site) -> None:
+    before = ids(two)
+    two.write("b/101_x.md", article(101, title="Article 101, again", epoch=NOW * 1000))
+    two.build(NOW)
+    decide("merge", "a/101_x.md", "a/102_x.md")
+    two.build(NOW)
+    assert set(ids(two).values()) == {before["Article 101"]}
+    decide("split", "b/101_x.md")
+    two.build(NOW)
+    after = ids(two)
+    assert set(after) == {"Article 102", "Article 101, again"}
+    assert before["Article 101"] in after.values()
+    assert len({*after.values()}) == 2
+
+
 def test_three_are_made_one_and_parted_again(two: Site) -> None:
     two.write("a/103_x.md", article(103))
     two.build(NOW)

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from feeds import cli, cycle, ids
 from feeds.model import FeedsError, PublishError, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOUR, DAY = 3600, 86_400
@@ -162,6 +163,19 @@ def test_plan_writes_nothing(built: Site) -> None:
     assert everything(built) == before
 
 
+@contextmanager
+def written_to_be_refused() -> Iterator[None]:
+    """No file can be written to, as when the disk is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         os.chmod(path, 0o555 if path.is_dir() else 0o444)
@@ -228,6 +242,22 @@ def test_an_export_that_can_not_be_written(built: Site, capsys: pytest.CaptureFi
     assert "Traceback" not in said
 
 
+def test_an_export_that_fails_leaves_the_one_before(
+    built: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["ids", "export", "ids.txt"]) == 0
+    before = everything(built)
+    with written_to_be_refused():
+        assert cli.main(["ids", "export", "ids.txt"]) == 3
+    assert "what was there stays" in capsys.readouterr().err
+    assert everything(built) == before
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert cli.main(["ids", "export", "pipe"]) == 0
+    assert os.read(reader, 1 << 16) == (built.root / "ids.txt").read_bytes()
+    os.close(reader)
+
+
 def test_a_state_folder_that_is_a_file(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.root.joinpath(".feeds").write_text("x")
     assert cli.main(["-c", str(site.root / "config.toml"), "generate", "--offline"]) == 3
@@ -279,14 +309,8 @@ def test_show_tells_an_id_that_is_kept_from_one_that_is_derived(
 def test_a_full_disk_is_no_matter_to_a_plan(built: Site) -> None:
     """Nor is any other reason why nothing could be written."""
     built.write("s/9.md", article(9))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-    try:
+    with written_to_be_refused():
         (outlook,) = cycle.plan(built.load(), NOW)
         with pytest.raises((StateError, PublishError)):
             built.build(NOW)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
     assert outlook.new == 1

@@ -422,7 +422,8 @@ class _Daemon:
             self._agenda.ask("pictures")
         feeds = tuple(feed.slug for feed in report.feeds if feed.changed)
         self._journal.tell(
-            "build.done", "info" if changed else "debug", reasons=run.reasons, seconds=seconds,
+            "build.done", "info" if changed or report.notes else "debug",
+            reasons=run.reasons, seconds=seconds,
             seeds=report.seeds, read=report.read, removed=report.removed or "",
             held=len({p.path for p in report.held}) or "", written=len(report.written),
             deleted=len(report.deleted) or "", measured=report.measured or "", feeds=feeds[:_TOLD],
