@@ -1,16 +1,19 @@
 """HTML's elements, and what can be asked of a parsed one.
 
-One of two doors to BeautifulSoup; the other is `article`, which parses.
+One of two doors to BeautifulSoup; the other is `soup`, which makes the tree.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from bs4.element import NavigableString, PreformattedString, Tag
 
 from feeds.text import flow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["NavigableString", "Tag"]
 
@@ -50,9 +53,19 @@ def is_text(node: object) -> TypeGuard[NavigableString]:
     return isinstance(node, NavigableString) and not isinstance(node, PreformattedString)
 
 
+def every(above: Tag, name: str) -> Iterator[Tag]:
+    """All elements of a name below one."""
+    return (node for node in above.descendants if isinstance(node, Tag) and node.name == name)
+
+
+def first(above: Tag, name: str) -> Tag | None:
+    return next(every(above, name), None)
+
+
 def attribute(tag: Tag, name: str) -> str:
-    value = tag.get(name)
-    return value if isinstance(value, str) else " ".join(value or ())
+    value = tag.attrs.get(name, "")
+    assert isinstance(value, str)  # as `soup` makes them
+    return value
 
 
 def pixels(tag: Tag, name: str) -> int:

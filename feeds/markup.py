@@ -27,6 +27,8 @@ from feeds.elements import (
     Tag,
     attribute,
     brief,
+    every,
+    first,
     holds_blocks,
     holds_text,
     invisible,
@@ -302,7 +304,7 @@ class Writer:
         self._seen()
 
     def _media(self, tag: Tag, depth: int) -> None:
-        sources = [tag, *tag.find_all("source")]
+        sources = [tag, *every(tag, "source")]
         addresses = [urls.normal(attribute(s, "src"), self._base) for s in sources]
         address = next(filter(None, addresses), "")
         if not address:
@@ -315,7 +317,7 @@ class Writer:
         self._seen()
 
     def _picture(self, tag: Tag, depth: int) -> None:
-        found = self._illustrations.read(tag if tag.name == "img" else tag.find("img") or tag)
+        found = self._illustrations.read(tag if tag.name == "img" else first(tag, "img") or tag)
         if found is None:
             return
         picture, caption = found
