@@ -45,6 +45,7 @@ ATTRIBUTES = {
     "abbr": ("title",), "td": ("colspan", "rowspan"), "th": ("colspan", "rowspan"),
     "ol": ("start", "reversed"), "li": ("value",),
 }  # fmt: skip
+_BREAKING = BLOCKS | CONTAINERS | {"hr"}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
@@ -74,8 +75,9 @@ def pixels(tag: Tag, name: str) -> int:
 
 
 def invisible(tag: Tag) -> bool:
-    style = attribute(tag, "style")
-    return tag.has_attr("hidden") or bool(style and _HIDDEN.search(style))
+    if not tag.attrs:
+        return False
+    return "hidden" in tag.attrs or bool(_HIDDEN.search(attribute(tag, "style")))
 
 
 def after(node: Tag) -> Tag | None:
@@ -121,11 +123,7 @@ def holds_text(tag: Tag) -> bool:
 
 
 def holds_blocks(tag: Tag) -> bool:
-    return any(
-        isinstance(node, Tag)
-        and (node.name in BLOCKS or node.name in CONTAINERS or node.name == "hr")
-        for node in tag.descendants
-    )
+    return any(isinstance(node, Tag) and node.name in _BREAKING for node in tag.descendants)
 
 
 def well_made(table: Tag) -> bool:

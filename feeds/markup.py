@@ -91,7 +91,7 @@ class Writer:
             self.deep = True
             self._flat(parent)
             return
-        for child in parent.children:
+        for child in parent.contents:
             if isinstance(child, Tag):
                 self._tag(child, depth)
             elif is_text(child):
@@ -260,15 +260,14 @@ class Writer:
 
     def _edge(self) -> None:
         """A block begins or ends here: what was said until now is one text."""
-        self._flush()
-        while (
-            self._out
-            and not self._preformatted
-            and (self._out[-1] == "<br />" or self._out[-1].isspace())
-        ):
-            self._out.pop()
-        if self._out and not self._preformatted:
-            self._out[-1] = self._out[-1].rstrip(" ")
+        if self._text:
+            self._flush()
+        out = self._out
+        if not self._preformatted:
+            while out and (out[-1] == "<br />" or out[-1].isspace()):
+                out.pop()
+            if out:
+                out[-1] = out[-1].rstrip(" ")
         self._spaced = True
         self._begun = False
 
@@ -337,6 +336,8 @@ class Writer:
 
 def _attributes(name: str, tag: Tag) -> str:
     """The attributes that mean something without the page the element stood on."""
+    if not tag.attrs:
+        return ""
     written = []
     for known in ATTRIBUTES.get(name, ()):
         value = attribute(tag, known)

@@ -33,9 +33,9 @@ class _Element(Tag):
     hidden = known_xml = _decomposed = False
     interesting_string_types = Tag.MAIN_CONTENT_STRING_TYPES
 
-    def __init__(self, name: str, attributes: Mapping[str, str]) -> None:
+    def __init__(self, name: str, attributes: dict[str, Any]) -> None:
         self.name = name
-        self.attrs = dict(attributes)
+        self.attrs = attributes
         self.contents = []
 
 
@@ -64,7 +64,7 @@ class _Builder(HTMLTreeBuilder):
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
         self._say()
-        element = _Element(name, attributes)
+        element = _Element(name, dict(attributes) if attributes else {})
         self._add(element)
         self._at = element
         self._verbatim += name in self.preserve_whitespace_tags
