@@ -233,7 +233,8 @@ class Writer:
     def _string(self, string: str) -> None:
         self._text.append(string)
         if not self._preformatted:
-            string = _SPACES.sub(" ", string)
+            if "  " in string or not string.isprintable():  # else only lone spaces stand in it
+                string = _SPACES.sub(" ", string)
             if self._spaced:
                 string = string.lstrip(" ")
             if not string:
