@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.elements import BLOCKS, CONTAINERS, NavigableString, Tag, attribute, brief, first
 from feeds.illustrations import Illustrations
-from feeds.markup import LANGUAGE, MAX_DEPTH, WORDS, Writer
+from feeds.markup import LANGUAGE, MAX_DEPTH, Writer
 from feeds.model import Article
 from feeds.soup import soup_of
-from feeds.text import clean, line, shorten
+from feeds.text import bare, clean, line, shorten
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -68,7 +68,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     writer.children(first(soup, "body") or soup, 0)
     content = clean(writer.html())
     prose = " ".join(text for block, text in writer.texts if block not in _UNSAID)
-    words = WORDS.sub("", "".join(text for _, text in writer.texts)).casefold()
+    words = bare("".join(text for _, text in writer.texts))
     return Article(
         content=content,
         summary=shorten(prose, cleaning.summary),

@@ -123,7 +123,8 @@ def holds_text(tag: Tag) -> bool:
 
 
 def holds_blocks(tag: Tag) -> bool:
-    return any(isinstance(node, Tag) and node.name in _BREAKING for node in tag.descendants)
+    inside = tag.descendants if any(isinstance(child, Tag) for child in tag.contents) else ()
+    return any(isinstance(node, Tag) and node.name in _BREAKING for node in inside)
 
 
 def well_made(table: Tag) -> bool:

@@ -36,7 +36,7 @@ from feeds.elements import (
     well_made,
 )  # fmt: skip
 from feeds.illustrations import stands_in
-from feeds.text import clean, flow, line
+from feeds.text import bare, clean, flow, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,6 @@ MAX_DEPTH = 100  # below it only text and pictures are kept; each level is a Pyt
 
 _STAYS_EMPTY = frozenset(("td", "th", "tr"))
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
-WORDS = re.compile(r"[\W_]+")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATED = re.compile(r"\d{4}")
 _SPACES = re.compile(r" [ \t\n\f]+|[\t\n\f][ \t\n\f]*")  # but for a lone space, which may stay
@@ -62,7 +61,7 @@ class Writer:
         self.pictures: dict[str, Picture] = {}  # by URL, in the order of their appearance
         self.texts: list[tuple[str, str]] = []  # (block element, its text)
         self.deep = False  # some of it was nested too deep
-        self._title = WORDS.sub("", title).casefold()
+        self._title = bare(title)
         self._base = base
         self._illustrations = illustrations
         self._captions: set[int] = set()  # ids of elements whose words the lead picture carries
@@ -117,7 +116,7 @@ class Writer:
             return
         if name in self._special:
             self._special[name](tag, depth)
-        elif name in HEADINGS and self._heading:  # headings don't nest
+        elif self._heading and name in HEADINGS:  # headings don't nest
             self._break()
             self.children(tag, depth + 1)
         elif name in BLOCKS or name in CONTAINERS:
@@ -178,7 +177,7 @@ class Writer:
         text = brief(tag)
         if not text:
             return False
-        words = WORDS.sub("", text).casefold()
+        words = bare(text)
         if tag.name == "address" or words == self._title:
             return True
         if tag.name in {"h1", "h2"} and len(words) > 4 and self._title.startswith(words):
