@@ -22,7 +22,15 @@ _SPACES = " \n\t\f\r"
 
 def soup_of(markup: str) -> BeautifulSoup:
     """The tree of any markup; the value of every attribute is one string."""
-    return BeautifulSoup(markup, builder=_BUILDER)
+    # To make a parser takes a third as long as to read an article, so it is used again; but not one
+    # that was left halfway, as it would go on there, nor one that another thread is using.
+    try:
+        builder = _IDLE.pop()
+    except IndexError:
+        builder = _Builder()
+    soup = BeautifulSoup(markup, builder=builder)
+    _IDLE.append(builder)
+    return soup
 
 
 class _Element(Tag):
@@ -42,24 +50,21 @@ class _Element(Tag):
 class _Builder(HTMLTreeBuilder):
     """Makes the tree from what the parser tells, in the order in which it does."""
 
-    _parser: Any = None
-    _at: Any  # the element that is open
-    _last: Any  # the node that was made last
-    _text: list[str]  # read since
-    _kinds: list[type[NavigableString]]  # what text is in the elements that are open
-    _verbatim: int  # how many of them keep white space
+    def __init__(self) -> None:
+        super().__init__()
+        target: Any = self
+        self._parser = etree.HTMLParser(target=target)
 
     def feed(self, markup: Any) -> None:
         """Fill the soup."""
-        # To make a parser takes half as long as to read an article.  It is put back only when it
-        # has come to the end: one that was left halfway would go on there.
-        me: Any = self
-        parser, self._parser = self._parser or etree.HTMLParser(target=me), None
-        self._at = self._last = self.soup
-        self._text, self._kinds, self._verbatim = [], [NavigableString], 0
-        parser.feed(markup)
-        parser.close()
-        self._parser, self._at, self._last = parser, None, None
+        self._at: Any = self.soup  # the element that is open
+        self._last: Any = self.soup  # the node that was made last
+        self._text: list[str] = []  # read since
+        self._kinds: list[type[NavigableString]] = [NavigableString]  # of text, by what is open
+        self._verbatim = 0  # how many open elements keep white space
+        self._parser.feed(markup)
+        self._parser.close()
+        self._at = self._last = None
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
@@ -120,4 +125,4 @@ class _Builder(HTMLTreeBuilder):
         self._last = node
 
 
-_BUILDER = _Builder()
+_IDLE: list[_Builder] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -85,9 +86,20 @@ def test_an_article_that_was_left_halfway_does_not_run_into_the_next(
         raise StopError
 
     soup_of("<p>one</p>")
+    assert len(soup._IDLE) == 1
     with monkeypatch.context() as patched:
         patched.setattr(soup._Builder, "_add", stop)
         with pytest.raises(StopError):
             soup_of("<div><p>two</p></div>")
     assert soup_of("<p>three</p>").get_text() == "three"
     assert [type(s) for s in soup_of("<p>four</p>").find_all(string=True)] == [NavigableString]
+
+
+def test_threads_do_not_read_into_each_other() -> None:
+    def read(number: int) -> bool:
+        return all(
+            soup_of(f"<p>{number}</p>" * 50).get_text() == str(number) * 50 for _ in range(50)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(8)))
