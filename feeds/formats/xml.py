@@ -115,14 +115,12 @@ class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
 
     def extend_atom(self, element: Element) -> Element:
         entry = self.entry
-        link = element.find("link")
-        assert link is not None
+        link = next(element.iterchildren("link"))
         link.set("rel", "alternate")  # feedgen 1.0 loses rel, type and length of an entry's links
         link.set("type", "text/html")
         if entry.language and entry.language != self.feed.language:
             element.set(LANG, entry.language)
-        content = element.find("content")
-        if content is not None:
+        for content in element.iterchildren("content"):
             content.set(LANG, entry.language or self.feed.language)
         for enclosure in entry.enclosures:
             told = {"rel": "enclosure", "type": enclosure.media_type, "href": enclosure.url}
@@ -158,8 +156,7 @@ class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
 
 
 def _text(item: Element, name: str, text: str) -> None:
-    part = item.find(name)
-    if part is not None:
+    for part in item.iterchildren(name):
         part.text = text
 
 
