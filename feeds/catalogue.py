@@ -21,12 +21,14 @@ from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from feeds.model import Listing
+    from feeds.model import Listing, Row
     from feeds.twins import Decisions, Family, Likeness
 
 _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
+_PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
+_TOGETHER = 64  # headings in one statement: a third less work than one by one
 _SCHEMA = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
     CREATE TABLE folders (
@@ -37,6 +39,7 @@ _SCHEMA = """
         ident INTEGER, twin INTEGER, title TEXT, link TEXT, notes TEXT
     );
     CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key TEXT);
+    CREATE INDEX by_winner ON twins (winner);
     CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (row INTEGER PRIMARY KEY, article TEXT, lookups TEXT, notes TEXT);
@@ -55,11 +58,6 @@ _INDEXES = """
     CREATE INDEX IF NOT EXISTS by_twin ON headings (twin) WHERE twin IS NOT NULL;
     CREATE INDEX IF NOT EXISTS by_note ON headings (notes) WHERE notes <> '';
 """
-
-
-# One heading as it is kept, without its folder: name, published, updated, ident (identity.short of
-# its key), twin, title, link, notes with spaces between.  A bare tuple, as every seed has one.
-Row = tuple[bytes, int, int, int, "int | None", str, str, str]
 
 
 class Change(NamedTuple):
@@ -115,6 +113,7 @@ class Catalogue:
             db.execute("PRAGMA synchronous = NORMAL")
             mark = db.execute("PRAGMA application_id").fetchone()[0]
             if fresh:
+                db.execute(f"PRAGMA page_size = {_PAGE}")
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
             elif mark != _APPLICATION:
                 raise StateError(f"{path}: it is no catalogue of feeds; move it away")
@@ -198,14 +197,15 @@ class Catalogue:
             self._clear(number, known, change, affected)
         if affected is not None:
             affected.extend(self._made(path, row) for row in change.rows)
-        base, rows = number << 32, []
+        base = number << 32
+        cells: list[Any] = []
         for row in change.rows:
             place = known.get(row[0])
             if place is None:
                 place = base + following
                 following += 1
-            rows.append((place, *row))
-        db.executemany("INSERT INTO headings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            cells += (place, *row)
+        _insert(db, "headings", 9, cells)
         held = [(number, *problem) for problem in change.problems]
         db.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", held)
         if change.listing is None:
@@ -262,11 +262,13 @@ class Catalogue:
 
     def heading(self, row: int) -> Heading:
         """The heading in one row."""
+        from feeds import twins  # not needed where nothing changed
+
         found = self._db.execute(
             f"SELECT {_COLUMNS} FROM headings WHERE row = ?", (row,)
         ).fetchone()
         path = self._db.execute("SELECT path FROM folders WHERE id = ?", (row >> 32,)).fetchone()[0]
-        return self._made(path, found)
+        return self._made(path, found)._replace(beside=twins.beside(self._db, row))
 
     @staticmethod
     def _made(folder: bytes, row: Row) -> Heading:
@@ -280,7 +282,7 @@ class Catalogue:
         self, likeness: Likeness, decisions: Decisions, affected: list[Heading] | None = None
     ) -> None:
         """Decide anew which files are of one article, as `twins.settle` says."""
-        from feeds import twins  # not needed where nothing changed
+        from feeds import twins
 
         twins.settle(self._db, self.heading, likeness, decisions, affected)
 
@@ -336,20 +338,24 @@ class Catalogue:
         """The articles that are due at `now`, newest first, with their rows; one for each article.
 
         `order` is "published" or "updated"; ties are settled by the other date, then by identity.
-        They are fetched `chunk` at a time, then twice as many, and so on.
+        They are fetched `chunk` at a time, then twice as many, and so on.  Those of a `source` are
+        those of which any file lies in it.
         """
-        folders = {
-            number: path
-            for number, path in self._db.execute("SELECT id, path FROM folders")
-            if source is None or os.fsdecode(path.partition(b"/")[0]) == source
-        }
+        from feeds import twins
+
+        folders = dict(self._db.execute("SELECT id, path FROM folders"))
         updated = f"CASE WHEN updated > {now:d} THEN published ELSE updated END"
         keys = (
             f"published DESC, {updated} DESC"
             if order == "published"
             else f"{updated} DESC, published DESC"
         )
-        where = "" if source is None else f"AND row >> 32 IN ({', '.join(map(str, folders))})"
+        where = ""
+        if source is not None:
+            top = os.fsencode(source)
+            inside = [n for n, path in folders.items() if path.partition(b"/")[0] == top]
+            ours = f"row >> 32 IN ({', '.join(map(str, inside))})"
+            where = f"AND ({ours} OR row IN (SELECT winner FROM twins WHERE {ours}))"
         query = f"""SELECT row, {_COLUMNS} FROM headings
                     WHERE published <= {now:d} {where}
                     AND row NOT IN (SELECT row FROM twins WHERE row <> winner)
@@ -358,7 +364,8 @@ class Catalogue:
         while True:
             found = self._db.execute(query, (chunk, start)).fetchall()
             for row, *columns in found:
-                yield row, self._made(folders[row >> 32], columns).clipped(now)
+                made = self._made(folders[row >> 32], columns)
+                yield row, made._replace(beside=twins.beside(self._db, row)).clipped(now)
             if len(found) < chunk:
                 return
             start += chunk
@@ -476,6 +483,16 @@ class Catalogue:
             "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
             (url, os.fsencode(file), measure, *asked[1:]),
         )
+
+
+def _insert(db: sqlite3.Connection, table: str, columns: int, cells: list[Any]) -> None:
+    """Insert the rows that `cells` are one after the other, each of so many columns."""
+    row = f"({', '.join('?' * columns)})"
+    portion = columns * _TOGETHER
+    for start in range(0, len(cells), portion):
+        some = cells[start : start + portion]
+        rows = ", ".join([row] * (len(some) // columns))
+        db.execute(f"INSERT INTO {table} VALUES {rows}", some)
 
 
 def _marks(values: Collection[object]) -> str:

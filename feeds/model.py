@@ -99,6 +99,7 @@ class Heading(NamedTuple):
     published: int  # seconds since the epoch
     updated: int  # seconds since the epoch, never earlier than `published`
     notes: tuple[str, ...] = ()  # what was repaired to understand it, each as `note` writes it
+    beside: tuple[str, ...] = ()  # first-level folders of other files that hold the article
 
     @property
     def source(self) -> str:
@@ -106,9 +107,19 @@ class Heading(NamedTuple):
         folder, slash, _ = self.path.partition("/")
         return folder if slash else ""
 
+    def within(self, source: str | None) -> bool:
+        """Whether one of the article's files lies in this source; every article is in None."""
+        return source is None or source == self.source or source in self.beside
+
     def clipped(self, now: int) -> Heading:
         """The heading without an update of the future."""
         return self if self.updated <= now else self._replace(updated=self.published)
+
+
+# A heading as the catalogue keeps it, without its folder: name, published, updated, ident (short
+# form of its key), twin, title, link, notes with spaces between.  A bare tuple, as every seed has
+# one.
+Row = tuple[bytes, int, int, int, "int | None", str, str, str]
 
 
 class Picture(NamedTuple):

@@ -68,7 +68,8 @@ class Account(NamedTuple):
         """The account as the heading of a seed."""
         from feeds.model import Heading
 
-        return Heading(self.path, self.title, "", self.published, self.changed)
+        link = "" if self.key.startswith("path:") else f"https://{self.key}"
+        return Heading(self.path, self.title, link, self.published, self.changed)
 
 
 class Change(NamedTuple):
@@ -113,7 +114,10 @@ class Register:
 
     def learn(self, idents: Iterable[int]) -> None:
         """Remember keys, in their short form, as seen."""
-        self._db.executemany("INSERT OR IGNORE INTO known VALUES (?)", ((i,) for i in idents))
+        listed = json.dumps(sorted(idents))  # in order, each goes to the table's end
+        self._db.execute(
+            "INSERT OR IGNORE INTO known SELECT value FROM json_each(?) WHERE true", (listed,)
+        )
 
     def unknown(self, idents: Collection[int]) -> set[int]:
         """Those of the keys, in their short form, that were never seen."""

@@ -82,6 +82,23 @@ def test_no_seed_folder_is_refused(site: Site) -> None:
     assert site.published() == before
 
 
+@pytest.mark.parametrize("more", ["", "archive = true\nlimit = 2\n"])
+def test_a_seed_folder_that_is_suddenly_empty_is_refused(site: Site, more: str) -> None:
+    """As it is where a disk was not mounted: however few articles there were."""
+    site.configure(f'[[feed]]\nslug = "all"\n{more}')
+    for number in range(3):
+        site.write(f"s/{number}.md", article(number))
+    site.build()
+    before = site.published()
+    shutil.rmtree(site.root / "seeds")
+    (site.root / "seeds").mkdir()
+    with pytest.raises(PublishError, match=r"3 would vanish[^?]*is its disk mounted"):
+        site.build()
+    assert site.published() == before
+    cycle.build(site.load(), NOW, pictures="none", accept=True)
+    assert site.items() == []
+
+
 # --- law 1: same inputs, same bytes -------------------------------------------------------------
 
 
@@ -201,7 +218,7 @@ class Edits(RuleBasedStateMachine):
 
     @invariant()
     def same_as_fresh(self) -> None:
-        self.site.build(self.now)
+        cycle.build(self.site.load(), self.now, pictures="none", accept=not self.paths())
         assert self.site.bytes() == fresh(self.site, self.factory, self.now)
         before = self.site.published()
         report = self.site.build(self.now)
@@ -536,6 +553,34 @@ def test_the_same_address_in_two_sources_is_one_article(site: Site) -> None:
     report = site.build()
     assert site.titles() == ["Article 2"]
     assert [p.code for p in report.repaired] == ["twin"]
+
+
+def test_an_article_in_two_sources_stands_in_the_feed_of_both(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whichever of its files was captured last: readers of one source don't follow the other."""
+    site.configure(SOURCES)
+    for number in range(3):
+        site.write(f"politics/{number}.md", article(number))
+        site.write(f"world/{number}.md", article(number, epoch=(NOW - 5000) * 1000))
+    site.write("world/9.md", article(9))
+    site.build()
+    shared = ["Article 2", "Article 1", "Article 0"]
+    assert (site.titles("politics"), site.titles("world")) == (shared, ["Article 9", *shared])
+    assert site.titles("all") == ["Article 9", *shared]
+    for when, source in ((4000, "politics"), (3000, "world")):
+        for number in range(3):
+            text = article(number, epoch=(NOW - when) * 1000, body=f"<p>edited {when}</p>")
+            site.write(f"{source}/{number}.md", text)
+        site.build()
+        assert (site.titles("politics"), site.titles("world")) == (shared, ["Article 9", *shared])
+        for slug in ("politics", "world", "all"):
+            assert site.items(slug)[-1]["content_html"] == f"<p>edited {when}</p>"
+        assert site.bytes() == fresh(site, tmp_path_factory)
+    (site.root / "seeds/world/0.md").unlink()
+    site.build()
+    assert site.titles("world") == ["Article 9", *shared[:2]]
+    assert site.titles("politics") == shared
 
 
 # --- pictures -----------------------------------------------------------------------------------

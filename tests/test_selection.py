@@ -96,7 +96,9 @@ def test_without_an_address_the_place_serves() -> None:
     ("path", "number"),
     [
         ("s/5504336_a.md", "5504336"), ("s/5504336.md", "5504336"), ("s/4f5272d95a507ae4.txt", "4f5272d95a507ae4"),
-        ("s/12.md", ""), ("s/title.md", ""), ("123/title.md", ""), ("s/2020-01-01-title.md", ""), ("s/deadbeef-x.md", ""),
+        ("s/12.md", ""), ("s/2026_storm.md", ""), ("s/202611_storm.md", ""), ("s/20261120_storm.md", ""),
+        ("s/20261120093000_storm.md", ""), ("s/2026_11_20_storm.md", ""), ("s/20269920_a.md", "20269920"), ("s/3026_a.md", "3026"),
+        ("s/title.md", ""), ("123/title.md", ""), ("s/2020-01-01-title.md", ""), ("s/deadbeef-x.md", ""),
     ],
 )  # fmt: skip
 def test_numbers_in_names(path: str, number: str) -> None:
@@ -104,13 +106,11 @@ def test_numbers_in_names(path: str, number: str) -> None:
 
 
 def test_twins_share_source_number_and_date() -> None:
-    one = heading(1)._replace(path="s/1047440_a.md", published=5)
-    assert identity.twin(one) == identity.twin(
-        one._replace(path="s/1047440_b.md", link="https://y.example/")
-    )
-    assert identity.twin(one) != identity.twin(one._replace(published=6))
-    assert identity.twin(one) != identity.twin(one._replace(path="t/1047440_a.md"))
-    assert identity.twin(one._replace(path="s/a.md")) is None
+    one = identity.twin("s", identity.number_of("s/1047440_a.md"), 5)
+    assert one == identity.twin("s", identity.number_of("s/b/1047440_b.md"), 5)
+    assert one != identity.twin("s", "1047440", 6)
+    assert one != identity.twin("t", "1047440", 5)
+    assert identity.twin("s", identity.number_of("s/a.md"), 5) is None
 
 
 def test_feed_ids() -> None:
