@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from feeds import urls
 from feeds.model import digest
-from feeds.text import wording
+from feeds.text import bare, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from feeds.config import Config
     from feeds.model import Article, Heading
 
-_MARKS = re.compile(r"[\W_]+")
 _TAGS = re.compile(r"<[^<>]*>")
 _SHINGLE = 12  # characters
 _SKETCH = 64  # of them are kept
@@ -66,7 +65,7 @@ def _place(url: str) -> str:
 
 def sketch(text: str) -> frozenset[int]:
     """A few numbers that two texts share in the measure in which they share their words."""
-    words = _MARKS.sub("", _TAGS.sub(" ", text)).casefold().encode("utf-8", "replace")
+    words = bare(_TAGS.sub(" ", text)).encode("utf-8", "replace")
     found = {
         int.from_bytes(blake2b(words[n : n + _SHINGLE], digest_size=6).digest(), "big")
         for n in range(max(1, len(words) - _SHINGLE + 1))

@@ -73,13 +73,13 @@ def arrange(
             shelf.spoil(number)
         if not number or mark in lately:
             standing[mark] = found
-    shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
     surplus = [(mark, found.heading) for mark, found in standing.items() if mark not in recent]
     if len(surplus) >= WAITING:
         for mark in _close(shelf, surplus, now, many=affected is None):
             del standing[mark]
     else:
         _link(shelf, now)
+    shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
     return [(found.row, found.heading) for found in standing.values()]
 
 
@@ -100,7 +100,7 @@ def locate(
     now: int,
 ) -> dict[str, Found]:
     """Where the articles with these marks lie, those that are there and that the channel takes."""
-    accounts = [account for mark in marks if (account := register.account(mark))]
+    accounts = register.accounts_of(marks).values()
     if len(accounts) < len(marks):  # an interrupted build had not come to them
         found = everything(channel, catalogue, register, now)
         return {mark: found[mark] for mark in marks if mark in found}

@@ -34,6 +34,7 @@ _PLAIN = str.maketrans(
     | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
 )
+_WORD = re.compile(r"\w+")
 _FOLD = re.compile(rf"(?<=[{_HAN}])[^\S\n]*\n\s*(?=[{_HAN}])")
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|big|br|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|"
@@ -76,6 +77,11 @@ def wording(text: str) -> str:
             "", " ".join(unicodedata.normalize("NFC", text.translate(_PLAIN)).split())
         )
     return unicodedata.normalize("NFC", " ".join(text.split()).casefold())
+
+
+def bare(text: str) -> str:
+    """The letters and digits of `text` alone, whatever their case."""
+    return "".join(_WORD.findall(text)).replace("_", "").casefold()
 
 
 def plain(markup: str) -> str:
