@@ -17,6 +17,8 @@ import zstandard
 from conftest import Site, dated, seed
 from outside import Running, caddy_server, eventually, feeds_server, nginx_server, receive
 
+from feeds.serving import conditions, negotiation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -379,8 +381,46 @@ def test_dates_in_every_form_and_dates_of_the_future(feeds: Running, shared: Sit
         "yesterday",
         "",
         "1600000000",
+        f"Sun, {'9' * 20} Sep 2020 12:26:40 GMT",
+        f"Sun, 13 Sep 2020 12:26:40 +{'9' * 20}",
     ):
         assert feeds.ask("/all/index.html", if_modified_since=stated).status == 200, stated
+
+
+def test_a_date_that_can_not_be_is_ignored_wherever_it_stands(feeds: Running) -> None:
+    for stated in (
+        f"Mon, {'9' * 20} Nov 2026 06:00:00 GMT",
+        f"Mon, 23 Nov 2026 06:00:00 +{'9' * 20}",
+        f"Mon, 23 Nov {'9' * 20} 06:00:00 GMT",
+    ):
+        assert feeds.ask("/all/atom.xml", if_unmodified_since=stated).status == 200
+        got = feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=stated)
+        assert got.status == 200
+
+
+def test_a_header_takes_no_longer_than_its_length_asks(feeds: Running) -> None:
+    """Expressions that go back over what they read took minutes, and held up every client."""
+    blank, many = " " * 15_000, "-gzip" * 3000
+    began = time.process_time()
+    for header in (
+        f'x{blank}"',
+        f'{"x" * 9000}{blank}"',
+        f"{many}x",
+        f"W/{blank}W/",
+        '"' * 15_000,
+        "," * 15_000,
+    ):
+        conditions.tags(header)
+        conditions.tags(header, strong=True)
+    for header in (f"bytes={blank}x", f"bytes{blank}", f"{blank}=", f"bytes=0{blank}-{blank}x"):
+        conditions.span(header, 10)
+    for header in (f"{blank};", f"a;{blank}q", "a," * 9000, f"a;q={'1' * 15_000}"):
+        negotiation.weights(header)
+    assert time.process_time() - began < 5
+    got = feeds.ask(
+        "/all/atom.xml", if_none_match=f'x{blank}"', accept=f"a{blank};", range=f"bytes={blank}x"
+    )
+    assert got.status == 200
 
 
 def test_quality_values_decide(feeds: Running) -> None:
@@ -418,6 +458,10 @@ def test_ranges_that_make_no_sense(feeds: Running) -> None:
     ):
         assert feeds.ask("/all/atom.xml", range=stated).status == 200, stated
     assert feeds.ask("/all/atom.xml", range="bytes=-0").status == 416
+    for stated in (f"bytes={'0' * 30}-9", f"bytes=0-{'0' * 30}9"):
+        assert feeds.ask("/all/atom.xml", range=stated).body == whole.body[:10]
+    assert feeds.ask("/all/atom.xml", range=f"bytes=0-{'9' * 40}").status == 206
+    assert feeds.ask("/all/atom.xml", range=f"bytes=-{'9' * 40}").body == whole.body
     assert feeds.ask("/all/atom.xml", range=f"bytes={'9' * 40}-").status == 416
     # A range is of the plain bytes, and a client that has the whole gets none of it.
     part = feeds.ask("/all/atom.xml", range="bytes=0-9", accept_encoding="gzip")
