@@ -228,7 +228,7 @@ def test_a_proxy_is_believed_only_if_trusted(
     application = Application(
         config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
     )
-    assert application._client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": said}) == client
+    assert application._client("127.0.0.1", said) == client
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,13 +29,19 @@ if TYPE_CHECKING:
     Environ = dict[str, Any]
     Start = Callable[[str, list[tuple[str, str]]], object]
 
-# The headers that an answer can depend on, and what WSGI calls them.
+# What an answer depends on besides the file, and what WSGI calls it.
 _NAMES = (
     "if-none-match", "accept-encoding", "accept", "if-modified-since", "a-im", "range", "if-range",
     "if-match", "if-unmodified-since",
 )  # fmt: skip
-_A_IM = _NAMES.index("a-im")
-_KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
+_KEYS = ("REQUEST_METHOD", *(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES))
+_A_IM = _KEYS.index("HTTP_A_IM")
+# What the log tells of a request.
+_NOTED = (
+    "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING",
+    "SERVER_PROTOCOL", "HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+)  # fmt: skip
 _LONG = 1024  # characters of headers beyond which an answer is not kept
 _STREAMS = 4  # large files that are sent at once
 _BLOCK = 1 << 16
@@ -74,28 +81,31 @@ class Application:
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
-        method, raw = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        path, subscriber = environ["PATH_INFO"], ""
+        key = tuple(map(environ.get, _KEYS))
+        if key[_A_IM] is not None and not self._takes_deltas(environ):
+            key = (*key[:_A_IM], None, *key[_A_IM + 1 :])
+        name = self._names.get(path)
+        resource = self.site.find(name) if name is not None else None
         answer = _refused(environ)
-        target = self._target(raw) if answer is None else routes.Target()
-        resource = target.resource
-        key = (method, *map(environ.get, _KEYS))
-        if "HTTP_A_IM" in environ and not self._takes_deltas(environ):
-            key = (*key[: _A_IM + 1], None, *key[_A_IM + 2 :])
         if answer is None and resource is not None:
             answer = resource.memo.get(key)
         if answer is None:
-            answer = self._answer(key, target)
+            answer, resource, subscriber = self._answer(path, key)
         if answer.status == 226:
-            self._offered[_offer(environ)] = None
-            if len(self._offered) > _OFFERED:
-                self._offered.popitem(last=False)
-        if self._limited and answer.status == 200 and resource is not None and resource.about.feed:
-            answer = self._patience(answer, environ, target.name)
+            self._remember_offer(environ)
+        elif self._limited and answer.status == 200 and resource is not None:
+            answer = self._patience(answer, environ, resource)
         body: Iterable[bytes] = [answer.body]
         if answer.streamed is not None:
             answer, body = self._streaming(answer, answer.streamed)
         if self.log.on:
-            self._note(environ, target.subscriber, answer)
+            noted = tuple(map(environ.get, _NOTED))
+            sent = len(answer.body) or answer.length
+            instant = time.time()
+            self.log.add(
+                partial(self._hit, instant, noted, subscriber, answer.status, sent, answer.whole)
+            )
         start(str(answer.status), list(answer.headers))
         return body
 
@@ -108,19 +118,28 @@ class Application:
         agent = environ.get("HTTP_USER_AGENT", "")
         return not agent.startswith(_DEAF) and _offer(environ) not in self._offered
 
-    def _target(self, raw: str) -> routes.Target:
-        known = self._names.get(raw)
-        if known is not None and (resource := self.site.find(known)) is not None:
-            return routes.Target(resource, None, known)
+    def _remember_offer(self, environ: Environ) -> None:
+        self._offered[_offer(environ)] = None
+        if len(self._offered) > _OFFERED:
+            self._offered.popitem(last=False)
+
+    def _answer(
+        self, raw: str, key: tuple[str | None, ...]
+    ) -> tuple[Answer, Resource | None, str]:
+        """The answer to a request that was not kept, the file it is about, and the subscriber."""
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
-        found = routes.target(path, self.site, self._base, self._moved, self._subscriber)
-        if found.resource is not None and not found.subscriber:
+        target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        resource = target.resource
+        answer = resource.memo.get(key) if resource is not None else None
+        if answer is None:
+            answer = self._made(key, target)
+        if resource is not None and not target.subscriber:
             if len(self._names) >= _PATHS:
                 self._names.clear()
-            self._names[raw] = found.name
-        return found
+            self._names[raw] = target.name
+        return answer, resource, target.subscriber
 
-    def _answer(self, key: tuple[str | None, ...], target: routes.Target) -> Answer:
+    def _made(self, key: tuple[str | None, ...], target: routes.Target) -> Answer:
         method, *stated = key
         assert method is not None
         headers = {
@@ -139,10 +158,12 @@ class Application:
             self._tokens_looked = now
         return tokens.owner(self._tokens, secret)
 
-    def _patience(self, answer: Answer, environ: Environ, name: str) -> Answer:
-        if any(key in environ for key in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")):
+    def _patience(self, answer: Answer, environ: Environ, resource: Resource) -> Answer:
+        given = environ.get
+        if given("HTTP_IF_NONE_MATCH") or given("HTTP_IF_MODIFIED_SINCE") or not resource.about.feed:
             return answer
-        client = (self._client(environ), environ.get("HTTP_USER_AGENT", ""), name)
+        address = self._client(environ["REMOTE_ADDR"], given("HTTP_X_FORWARDED_FOR"))
+        client = (address, given("HTTP_USER_AGENT", ""), resource.name)
         with self._lock:
             wait = self._limiter.wait(client, time.monotonic())
         if not wait:
@@ -168,39 +189,34 @@ class Application:
             return again, [again.body]
         return answer, _Stream(file, answer.first, answer.length, self._streams.release)
 
-    def _note(self, environ: Environ, subscriber: str, answer: Answer) -> None:
-        get = environ.get
-        path, query, method = (
-            environ["PATH_INFO"],
-            environ["QUERY_STRING"],
-            environ["REQUEST_METHOD"],
-        )
+    def _hit(
+        self, instant: float, noted: tuple[Any, ...], subscriber: str, status: int, sent: int,
+        whole: int,
+    ) -> access.Hit:  # fmt: skip
+        """A request as the log has it."""
+        address, forwarded, method, path, query, protocol, agent, referer, tags, date = noted
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
-        if query:
-            path = f"{path}?{query}"
-        length = len(answer.body) if answer.streamed is None else answer.length
-        self.log.add(access.Hit(
-            int(time.time()),
-            self._client(environ),
+        return access.Hit(
+            int(instant),
+            self._client(address, forwarded) if forwarded else address,
             method,
-            access.masked(path) if "~" in path else path,
-            answer.status,
-            0 if method == "HEAD" else length,
-            get("HTTP_USER_AGENT", "")[:_SAID],
-            access.masked(referer)[:_SAID] if (referer := get("HTTP_REFERER", "")) else "",
-            environ["SERVER_PROTOCOL"],
+            access.masked(f"{path}?{query}" if query else path),
+            status,
+            0 if method == "HEAD" else sent,
+            agent[:_SAID] if agent else "",
+            access.masked(referer)[:_SAID] if referer else "",
+            protocol,
             subscriber,
-            answer.whole,
-            "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
-        ))  # fmt: skip
+            whole,
+            tags is not None or date is not None,
+        )  # fmt: skip
 
-    def _client(self, environ: Environ) -> str:
+    def _client(self, address: str, forwarded: str | None) -> str:
         """The client's address; what a proxy says of it counts only from a trusted one."""
-        address: str = environ["REMOTE_ADDR"]
         if not self._trusted:
             return address
-        said = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        said = [part.strip() for part in (forwarded or "").split(",")]
         for before in reversed([part for part in said if part]):
             if not self._trusts(address):
                 break
