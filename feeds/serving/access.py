@@ -15,7 +15,7 @@ import time
 from collections import deque
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -72,8 +72,10 @@ def written(hit: Hit, form: str) -> str:
         and "\\" not in line and line.count('"') == _QUOTES[form]
     ):  # fmt: skip
         return line
-    fit = {name: _fit(getattr(hit, name)) for name in ("path", "agent", "referer", "user")}
-    return _line(hit._replace(**fit), form)
+    fit = hit._replace(
+        path=_fit(hit.path), agent=_fit(hit.agent), referer=_fit(hit.referer), user=_fit(hit.user)
+    )
+    return _line(fit, form)
 
 
 def _line(hit: Hit, form: str) -> str:
@@ -173,32 +175,42 @@ class Log:
     opened anew.  The path "-" is stdout.
     """
 
-    def __init__(self, path: str, form: str, most: int) -> None:
-        self._path = path
-        self._form = form
-        self._most = most
-        self._waiting: deque[Callable[[], Hit]] = deque()
-        self.on = bool(path)
+    def __init__(self, hit: Callable[[Any], Hit]) -> None:
+        """`hit` makes of what was noted what is written of it."""
+        self._path = ""
+        self._form = ""
+        self._most = 0
+        self.on = False
+        self._hit = hit
+        self._waiting: deque[Any] = deque()
         self._broken = False
         self._lock = threading.Lock()
+        self._writer = threading.Thread(target=self._run, name="access log", daemon=True)
+
+    def open(self, path: str, form: str, most: int) -> None:
+        """Write to this path from now on; raises OSError when it can't lie there."""
         if path and path != "-":
             os.makedirs(os.path.dirname(path), exist_ok=True)
-        if path:
-            threading.Thread(target=self._run, name="access log", daemon=True).start()
+        self.flush()
+        with self._lock:
+            self._path, self._form, self._most = path, form, most
+        self.on = bool(path)
+        if self.on and not self._writer.is_alive():
+            self._writer.start()
 
-    def add(self, hit: Callable[[], Hit]) -> None:
-        """Note a request; it is written within a quarter of a second, and told only then."""
-        self._waiting.append(hit)
+    def add(self, noted: Any) -> None:
+        """Note a request; it is written within a quarter of a second, with others."""
+        self._waiting.append(noted)
         if len(self._waiting) >= _TOGETHER:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits.  Where that fails it is lost, which is said once."""
         with self._lock:
-            hits = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if not hits:
+            noted = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not (noted and self._path):
                 return
-            lines = [written(hit(), self._form) for hit in hits]
+            lines = [written(self._hit(one), self._form) for one in noted]
             try:
                 self._write("\n".join((*lines, "")))
                 self._broken = False

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,13 +33,12 @@ _NAMES = (
     "if-none-match", "accept-encoding", "accept", "if-modified-since", "a-im", "range", "if-range",
     "if-match", "if-unmodified-since",
 )  # fmt: skip
-_KEYS = ("REQUEST_METHOD", *(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES))
-_A_IM = _KEYS.index("HTTP_A_IM")
-# What the log tells of a request.
-_NOTED = (
-    "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING",
-    "SERVER_PROTOCOL", "HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_MODIFIED_SINCE",
+_KEY = ("REQUEST_METHOD", *(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES))
+_A_IM = _KEY.index("HTTP_A_IM")
+# Of that, and of the rest, the log tells.
+_ASKED = (
+    *_KEY, "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR",
+    "HTTP_USER_AGENT", "HTTP_REFERER",
 )  # fmt: skip
 _LONG = 1024  # characters of headers beyond which an answer is not kept
 _STREAMS = 4  # large files that are sent at once
@@ -58,31 +56,37 @@ class Application:
 
     def __init__(self, config: Config, period: int) -> None:
         """`period` is the time between two builds, in seconds."""
+        self.log = access.Log(self._hit)
+        self._lock = threading.Lock()
+        self._streams = threading.Semaphore(_STREAMS)
+        self._offered: OrderedDict[int, None] = OrderedDict()
+        self.adopt(config, period)
+
+    def adopt(self, config: Config, period: int) -> None:
+        """Go by this configuration from now on; raises OSError when its log can't be written."""
         served, state = config.serve, config.paths.state
+        self.log.open(served.log, served.log_format, served.log_size)
         rules = Rules(
             config.paths.out, os.path.join(state, "history"), period, served.memory,
             url=config.site.url,
         )  # fmt: skip
         self.site = Site(rules, time.monotonic)
-        self.log = access.Log(served.log, served.log_format, served.log_size)
+        self._names: dict[str, str] = {}  # what lies at a path that was asked for
         self._base = urlsplit(config.site.url).path or "/"
         self._moved = config.moved
         self._trusted = tuple(ipaddress.ip_network(one, strict=False) for one in served.trusted)
         self._limiter = Limiter(served.limit)
         self._limited = bool(served.limit)
         self._retry = max(60, min(period, 3600))
-        self._lock = threading.Lock()
-        self._streams = threading.Semaphore(_STREAMS)
         self._tokens_path = os.path.join(state, "tokens.json")
         self._tokens: tuple[tokens.Token, ...] = ()
         self._tokens_looked = float("-inf")
-        self._offered: OrderedDict[int, None] = OrderedDict()
-        self._names: dict[str, str] = {}  # what lies at a path that was asked for
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
         path, subscriber = environ["PATH_INFO"], ""
-        key = tuple(map(environ.get, _KEYS))
+        asked = tuple(map(environ.get, _ASKED))
+        key = asked[: len(_KEY)]
         if key[_A_IM] is not None and not self._takes_deltas(environ):
             key = (*key[:_A_IM], None, *key[_A_IM + 1 :])
         name = self._names.get(path)
@@ -100,12 +104,8 @@ class Application:
         if answer.streamed is not None:
             answer, body = self._streaming(answer, answer.streamed)
         if self.log.on:
-            noted = tuple(map(environ.get, _NOTED))
             sent = len(answer.body) or answer.length
-            instant = time.time()
-            self.log.add(
-                partial(self._hit, instant, noted, subscriber, answer.status, sent, answer.whole)
-            )
+            self.log.add((time.time(), asked, subscriber, answer.status, sent, answer.whole))
         start(str(answer.status), list(answer.headers))
         return body
 
@@ -123,9 +123,7 @@ class Application:
         if len(self._offered) > _OFFERED:
             self._offered.popitem(last=False)
 
-    def _answer(
-        self, raw: str, key: tuple[str | None, ...]
-    ) -> tuple[Answer, Resource | None, str]:
+    def _answer(self, raw: str, key: tuple[str | None, ...]) -> tuple[Answer, Resource | None, str]:
         """The answer to a request that was not kept, the file it is about, and the subscriber."""
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
         target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
@@ -159,11 +157,11 @@ class Application:
         return tokens.owner(self._tokens, secret)
 
     def _patience(self, answer: Answer, environ: Environ, resource: Resource) -> Answer:
-        given = environ.get
-        if given("HTTP_IF_NONE_MATCH") or given("HTTP_IF_MODIFIED_SINCE") or not resource.about.feed:
+        conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+        if conditional or not resource.about.feed:
             return answer
-        address = self._client(environ["REMOTE_ADDR"], given("HTTP_X_FORWARDED_FOR"))
-        client = (address, given("HTTP_USER_AGENT", ""), resource.name)
+        address = self._client(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR"))
+        client = (address, environ.get("HTTP_USER_AGENT", ""), resource.name)
         with self._lock:
             wait = self._limiter.wait(client, time.monotonic())
         if not wait:
@@ -189,12 +187,12 @@ class Application:
             return again, [again.body]
         return answer, _Stream(file, answer.first, answer.length, self._streams.release)
 
-    def _hit(
-        self, instant: float, noted: tuple[Any, ...], subscriber: str, status: int, sent: int,
-        whole: int,
-    ) -> access.Hit:  # fmt: skip
+    def _hit(self, noted: tuple[Any, ...]) -> access.Hit:
         """A request as the log has it."""
-        address, forwarded, method, path, query, protocol, agent, referer, tags, date = noted
+        instant, asked, subscriber, status, sent, whole = noted
+        method, tags, _, _, date, *_, path, query, protocol, address, forwarded, agent, referer = (
+            asked
+        )
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
         return access.Hit(
