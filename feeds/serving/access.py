@@ -175,8 +175,11 @@ class Log:
     opened anew.  The path "-" is stdout.
     """
 
-    def __init__(self, hit: Callable[[Any], Hit]) -> None:
-        """`hit` makes of what was noted what is written of it."""
+    def __init__(self, hit: Callable[[int, Any], Hit]) -> None:
+        """`hit` makes of the time, in seconds since the epoch, and what was noted what is written.
+
+        The time is that of writing, so that a request needs not ask for it.
+        """
         self._path = ""
         self._form = ""
         self._most = 0
@@ -210,7 +213,8 @@ class Log:
             noted = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if not (noted and self._path):
                 return
-            lines = [written(self._hit(one), self._form) for one in noted]
+            now = int(time.time())
+            lines = [written(self._hit(now, one), self._form) for one in noted]
             try:
                 self._write("\n".join((*lines, "")))
                 self._broken = False

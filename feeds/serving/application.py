@@ -34,10 +34,10 @@ _NAMES = (
     "if-match", "if-unmodified-since",
 )  # fmt: skip
 _KEY = ("REQUEST_METHOD", *(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES))
-_A_IM = _KEY.index("HTTP_A_IM")
-# Of that, and of the rest, the log tells.
-_ASKED = (
-    *_KEY, "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR",
+_A_IM, _TAGS, _DATE = map(_KEY.index, ("HTTP_A_IM", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"))
+# What the log tells besides.
+_REST = (
+    "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL",
     "HTTP_USER_AGENT", "HTTP_REFERER",
 )  # fmt: skip
 _LONG = 1024  # characters of headers beyond which an answer is not kept
@@ -85,8 +85,7 @@ class Application:
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
         path, subscriber = environ["PATH_INFO"], ""
-        asked = tuple(map(environ.get, _ASKED))
-        key = asked[: len(_KEY)]
+        key = tuple(map(environ.get, _KEY))
         if key[_A_IM] is not None and not self._takes_deltas(environ):
             key = (*key[:_A_IM], None, *key[_A_IM + 1 :])
         name = self._names.get(path)
@@ -104,8 +103,9 @@ class Application:
         if answer.streamed is not None:
             answer, body = self._streaming(answer, answer.streamed)
         if self.log.on:
+            rest = tuple(map(environ.get, _REST))
             sent = len(answer.body) or answer.length
-            self.log.add((time.time(), asked, subscriber, answer.status, sent, answer.whole))
+            self.log.add((key, rest, subscriber, answer.status, sent, answer.whole))
         start(str(answer.status), list(answer.headers))
         return body
 
@@ -187,16 +187,15 @@ class Application:
             return again, [again.body]
         return answer, _Stream(file, answer.first, answer.length, self._streams.release)
 
-    def _hit(self, noted: tuple[Any, ...]) -> access.Hit:
+    def _hit(self, now: int, noted: tuple[Any, ...]) -> access.Hit:
         """A request as the log has it."""
-        instant, asked, subscriber, status, sent, whole = noted
-        method, tags, _, _, date, *_, path, query, protocol, address, forwarded, agent, referer = (
-            asked
-        )
+        key, rest, subscriber, status, sent, whole = noted
+        address, forwarded, path, query, protocol, agent, referer = rest
+        method = key[0]
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
         return access.Hit(
-            int(instant),
+            now,
             self._client(address, forwarded) if forwarded else address,
             method,
             access.masked(f"{path}?{query}" if query else path),
@@ -207,7 +206,7 @@ class Application:
             protocol,
             subscriber,
             whole,
-            tags is not None or date is not None,
+            key[_TAGS] is not None or key[_DATE] is not None,
         )  # fmt: skip
 
     def _client(self, address: str, forwarded: str | None) -> str:
