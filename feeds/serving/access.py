@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _TOGETHER = 100  # lines that are written at once: a long pause would keep requests waiting
 FORMATS = ("combined", "common", "json")
 _QUOTES = {"combined": 6, "common": 2}  # in a line
-_TOKEN = re.compile(r"/(?:~|%7[eE])[^/?#\s\"]*")
+# A token as it stands in a path, or in an address within a query, however often that was encoded.
+_TOKEN = re.compile(r"(/|%(?:25)*2[fF])(?:~|%(?:25)*7[eE])[^/?#\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
 _LINE = re.compile(
     r'(?P<client>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)"'
@@ -57,7 +58,7 @@ class Hit(NamedTuple):
 
 def masked(text: str) -> str:
     """A path or an address without the token in it."""
-    return _TOKEN.sub("/~", text) if "~" in text or "%7" in text else text
+    return _TOKEN.sub(r"\1~", text) if "~" in text or "%" in text else text
 
 
 def written(hit: Hit, form: str) -> str:
