@@ -213,6 +213,28 @@ def test_a_log_that_is_large_or_moved_away_begins_anew(site: Site) -> None:
         eventually(log.exists)
 
 
+def test_a_log_that_cannot_be_written_keeps_no_one_waiting(site: Site) -> None:
+    """Every request is answered, and the fault is said once, until it is over."""
+    site.write("s/1.md", seed())
+    site.build()
+    log, told = site.root / ".feeds/access.log", site.root / "feeds.log"
+    log.mkdir(parents=True)
+
+    def faults() -> int:
+        return told.read_text(encoding="utf-8").count("Is a directory")
+
+    with feeds_server(site.root) as server:
+        assert {server.ask("/all/atom.xml").status for _ in range(250)} == {200}
+        eventually(lambda: faults() == 1)
+        log.rmdir()
+        server.ask("/all/atom.xml")
+        eventually(log.is_file)
+        log.unlink()
+        log.mkdir()
+        server.ask("/all/atom.xml")
+        eventually(lambda: faults() == 2)
+
+
 @pytest.mark.parametrize(
     ("trusted", "said", "client"),
     [
@@ -228,7 +250,7 @@ def test_a_proxy_is_believed_only_if_trusted(
     application = Application(
         config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
     )
-    assert application._client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": said}) == client
+    assert application._client("127.0.0.1", said) == client
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
