@@ -6,20 +6,24 @@ readers is the rule, costs two look-ups.
 
 from __future__ import annotations
 
-import ipaddress
+import io
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from feeds.serving import access, answers, routes, tokens
-from feeds.serving.limiter import Limiter
-from feeds.serving.site import LOOK, Rules, Site, opened
+from feeds.serving import access, answers, folder, routes, tokens
+from feeds.serving.client import Clients, household
+from feeds.serving.limiter import Door, Limiter
+from feeds.serving.site import LOOK, Rules, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import BinaryIO
 
     from feeds.config import Config
     from feeds.serving.answers import Answer
@@ -41,14 +45,19 @@ _REST = (
     "HTTP_USER_AGENT", "HTTP_REFERER",
 )  # fmt: skip
 _LONG = 1024  # characters of headers beyond which an answer is not kept
-_STREAMS = 4  # large files that are sent at once
-_BLOCK = 1 << 16
+# A body that is given to the server at once is copied for each client, until it has read it; a
+# larger one is sent in pieces, which takes a thread for as long.
+_LARGE = 1 << 19
+_PIECE = 1 << 16
+_PLACES, _SHARE = 8, 4  # large bodies that are sent at once, to all clients and to one
 # A library that asks for deltas on behalf of programs that may know nothing of them: rss2email
 # takes a 226 for a failure.  A program that names itself is taken at its word.
 _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _SAID = 512  # characters of a header that the log repeats
 _PATHS = 4096  # paths whose files are known
+# What Host may be (RFC 9110 §7.2, RFC 3986 §3.2.2), but for a comma, which joins two of them.
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::[0-9]*)?")
 
 
 class Application:
@@ -58,7 +67,7 @@ class Application:
         """`period` is the time between two builds, in seconds."""
         self.log = access.Log(self._hit)
         self._lock = threading.Lock()
-        self._streams = threading.Semaphore(_STREAMS)
+        self._door = Door(_PLACES, _SHARE)
         self._offered: OrderedDict[int, None] = OrderedDict()
         self.adopt(config, period)
 
@@ -74,7 +83,7 @@ class Application:
         self._names: dict[str, str] = {}  # what lies at a path that was asked for
         self._base = urlsplit(config.site.url).path or "/"
         self._moved = config.moved
-        self._trusted = tuple(ipaddress.ip_network(one, strict=False) for one in served.trusted)
+        self._clients = Clients(served.trusted)
         self._limiter = Limiter(served.limit)
         self._limited = bool(served.limit)
         self._retry = max(60, min(period, 3600))
@@ -90,7 +99,7 @@ class Application:
             key = (*key[:_A_IM], None, *key[_A_IM + 1 :])
         name = self._names.get(path)
         resource = self.site.find(name) if name is not None else None
-        answer = _refused(environ)
+        answer = _refused(environ, path)
         if answer is None and resource is not None:
             answer = resource.memo.get(key)
         if answer is None:
@@ -100,8 +109,8 @@ class Application:
         elif self._limited and answer.status == 200 and resource is not None:
             answer = self._patience(answer, environ, resource)
         body: Iterable[bytes] = [answer.body]
-        if answer.streamed is not None:
-            answer, body = self._streaming(answer, answer.streamed)
+        if answer.streamed is not None or len(answer.body) > _LARGE:
+            answer, body = self._in_pieces(answer, environ, path, key)
         if self.log.on:
             rest = tuple(map(environ.get, _REST))
             sent = len(answer.body) or answer.length
@@ -128,25 +137,28 @@ class Application:
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
         target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
         resource = target.resource
-        answer = resource.memo.get(key) if resource is not None else None
+        # What is public is answered otherwise at a subscriber's address: it is private there.
+        shared = resource is not None and resource.private == bool(target.subscriber)
+        answer = resource.memo.get(key) if resource is not None and shared else None
         if answer is None:
-            answer = self._made(key, target)
+            answer = self._made(key, target, keep=shared)
         if resource is not None and not target.subscriber:
             if len(self._names) >= _PATHS:
                 self._names.clear()
             self._names[raw] = target.name
         return answer, resource, target.subscriber
 
-    def _made(self, key: tuple[str | None, ...], target: routes.Target) -> Answer:
+    def _made(self, key: tuple[str | None, ...], target: routes.Target, *, keep: bool) -> Answer:
         method, *stated = key
         assert method is not None
         headers = {
             name: value for name, value in zip(_NAMES, stated, strict=True) if value is not None
         }
         answer = routes.respond(method, headers, target, int(time.time()))
-        short = sum(len(part) for part in key if part) < _LONG
-        if target.resource is not None and answer.lasting and short:
-            target.resource.remember(key, answer)
+        if target.resource is not None:
+            if keep and answer.lasting and sum(len(part) for part in key if part) < _LONG:
+                target.resource.remember(key, answer)
+            self.site.settle(target.resource)
         return answer
 
     def _subscriber(self, secret: str) -> str:
@@ -158,10 +170,9 @@ class Application:
 
     def _patience(self, answer: Answer, environ: Environ, resource: Resource) -> Answer:
         conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
-        if conditional or not resource.about.feed:
+        if conditional or environ["REQUEST_METHOD"] != "GET" or not resource.about.feed:
             return answer
-        address = self._client(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR"))
-        client = (address, environ.get("HTTP_USER_AGENT", ""), resource.name)
+        client = (self._client(environ), environ.get("HTTP_USER_AGENT", ""), resource.name)
         with self._lock:
             wait = self._limiter.wait(client, time.monotonic())
         if not wait:
@@ -173,19 +184,44 @@ class Application:
             (("Retry-After", str(max(wait, self._retry))),),
         )
 
-    def _streaming(self, answer: Answer, resource: Resource) -> tuple[Answer, Iterable[bytes]]:
-        """The body of a large file, read while it is sent."""
-        if not self._streams.acquire(blocking=False):
-            busy = answers.plain(503, "Too many large files at once.", (("Retry-After", "10"),))
+    def _in_pieces(
+        self, answer: Answer, environ: Environ, path: str, key: tuple[str | None, ...]
+    ) -> tuple[Answer, Iterable[bytes]]:
+        """A large body, as it is read while it is sent."""
+        source: BinaryIO | None = None
+        if answer.streamed is not None:
+            answer, source = self._opened(answer, path, key)
+        elif answer.body:
+            source = io.BytesIO(answer.body)
+        if source is None:
+            return answer, [answer.body]
+        client = household(self._client(environ))
+        if not self._door.enter(client):
+            source.close()
+            busy = answers.plain(503, "Too many are reading large files.", (("Retry-After", "10"),))
             return busy, [busy.body]
-        file = opened(self.site.rules.out, resource.path[len(self.site.rules.out) + 1 :])
-        if file is None or os.fstat(file).st_size != resource.size:
+        first, length = (0, len(answer.body)) if answer.body else (answer.first, answer.length)
+        return answer, _Pieces(source, first, length, partial(self._door.leave, client))
+
+    def _opened(
+        self, answer: Answer, path: str, key: tuple[str | None, ...]
+    ) -> tuple[Answer, BinaryIO | None]:
+        """The file that is the body, in the version which the answer tells of."""
+        for _ in range(2):
+            resource = answer.streamed
+            if resource is None:
+                return answer, None
+            file = folder.opened(self.site.rules.out, resource.name)
             if file is not None:
+                if folder.stamp(os.fstat(file)) == resource.stamp:
+                    return answer, open(file, "rb")
                 os.close(file)
-            self._streams.release()
-            again = answers.plain(503, "The file is being replaced.", (("Retry-After", "1"),))
-            return again, [again.body]
-        return answer, _Stream(file, answer.first, answer.length, self._streams.release)
+            # It was replaced since it was looked at.
+            self.site.look_again(resource)
+            answer, _, _ = self._answer(path, key)
+        if answer.streamed is None:
+            return answer, None
+        return answers.plain(503, "The file is being written.", (("Retry-After", "1"),)), None
 
     def _hit(self, now: int, noted: tuple[Any, ...]) -> access.Hit:
         """A request as the log has it."""
@@ -196,7 +232,7 @@ class Application:
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
         return access.Hit(
             now,
-            self._client(address, forwarded) if forwarded else address,
+            self._clients.address(address, forwarded),
             method,
             access.masked(f"{path}?{query}" if query else path),
             status,
@@ -209,26 +245,8 @@ class Application:
             key[_TAGS] is not None or key[_DATE] is not None,
         )  # fmt: skip
 
-    def _client(self, address: str, forwarded: str | None) -> str:
-        """The client's address; what a proxy says of it counts only from a trusted one."""
-        if not self._trusted:
-            return address
-        said = [part.strip() for part in (forwarded or "").split(",")]
-        for before in reversed([part for part in said if part]):
-            if not self._trusts(address):
-                break
-            try:
-                address = str(ipaddress.ip_address(before))
-            except ValueError:
-                break
-        return address
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            given = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(given in network for network in self._trusted)
+    def _client(self, environ: Environ) -> str:
+        return self._clients.address(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR"))
 
 
 def _offer(environ: Environ) -> int:
@@ -239,35 +257,41 @@ def _offer(environ: Environ) -> int:
     return hash(tuple(map(environ.get, names)))
 
 
-def _refused(environ: Environ) -> Answer | None:
+def _refused(environ: Environ, path: str) -> Answer | None:
     """The answer to a request that breaks the rules of HTTP, or is too long."""
-    host = environ.get("HTTP_HOST", "")
-    if not host:
-        if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
-            return answers.plain(400, "A request names its host.")
-    elif "," in host:
-        return answers.plain(400, "A request names one host.")
-    if len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"]) > answers.LONGEST:
+    if not _names_host(environ.get("HTTP_HOST", ""), environ["SERVER_PROTOCOL"]):
+        return answers.plain(400, "A request names its host, and only one.")
+    if path[:1] != "/" and (path != "*" or environ["REQUEST_METHOD"] != "OPTIONS"):
+        return answers.plain(400, "The path of a request begins with a slash.")
+    if len(path) + len(environ["QUERY_STRING"]) > answers.LONGEST:
         return answers.plain(414, "The address is too long.")
     return None
 
 
-class _Stream:
-    """The blocks of a file, which is closed when they are sent or no longer wanted."""
+@lru_cache(maxsize=64)
+def _names_host(host: str, protocol: str) -> bool:
+    """Whether Host is as this version of HTTP wants it (RFC 9112 §3.2)."""
+    return bool(_HOST.fullmatch(host)) or (not host and protocol != "HTTP/1.1")
 
-    def __init__(self, file: int, first: int, length: int, done: Callable[[], object]) -> None:
-        self._file = open(file, "rb")  # noqa: SIM115
-        self._file.seek(first)
+
+class _Pieces:
+    """A body in pieces; its source is closed when they are sent or no longer wanted."""
+
+    def __init__(
+        self, source: BinaryIO, first: int, length: int, done: Callable[[], object]
+    ) -> None:
+        self._source = source
+        self._source.seek(first)
         self._left = length
         self._done = done
 
     def __iter__(self) -> Iterator[bytes]:
-        while block := self._file.read(min(_BLOCK, self._left)):
-            self._left -= len(block)
-            yield block
+        while piece := self._source.read(min(_PIECE, self._left)):
+            self._left -= len(piece)
+            yield piece
 
     def close(self) -> None:
-        """Give the file and its place back."""
-        if not self._file.closed:
-            self._file.close()
+        """Give the source and the place back."""
+        if not self._source.closed:
+            self._source.close()
             self._done()

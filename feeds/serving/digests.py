@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.serving.folder import digest_of, opened
@@ -25,10 +25,10 @@ class _Wanted(NamedTuple):
 
 
 class Digests:
-    """A thread that reads large files, of whatever size and however many."""
+    """Reads large files, of whatever size and however many, in a thread that lives for as long."""
 
     def __init__(self) -> None:
-        self._wanted: SimpleQueue[_Wanted] = SimpleQueue()
+        self._wanted: deque[_Wanted] = deque()
         self._lock = threading.Lock()
         self._runs = False
 
@@ -36,22 +36,31 @@ class Digests:
         """Tell the digest of a file once it is known; of one that is another by then, nothing."""
         wanted = _Wanted(folder, name, stamp, tell, threading.Event())
         with self._lock:
+            self._wanted.append(wanted)
             if not self._runs:
-                threading.Thread(target=self._run, name="digests", daemon=True).start()
                 self._runs = True
-        self._wanted.put(wanted)
+                threading.Thread(target=self._run, name="digests", daemon=True).start()
         wanted.done.wait(_PATIENCE)
 
     def _run(self) -> None:
         while True:
-            wanted = self._wanted.get()
-            file = opened(wanted.folder, wanted.name)
-            if file is not None:
-                with open(file, "rb", buffering=0) as stream:
-                    try:
-                        found = digest_of(stream, wanted.stamp)
-                    except OSError:  # can't be read: it has no tag, and who asks for it is told
-                        found = ""
-                if found:
-                    wanted.tell(found)
+            with self._lock:
+                if not self._wanted:
+                    self._runs = False
+                    return
+                wanted = self._wanted.popleft()
+            digest = _digest(wanted)
+            if digest:
+                wanted.tell(digest)
             wanted.done.set()
+
+
+def _digest(wanted: _Wanted) -> str:
+    file = opened(wanted.folder, wanted.name)
+    if file is None:
+        return ""
+    with open(file, "rb", buffering=0) as stream:
+        try:
+            return digest_of(stream, wanted.stamp)
+        except OSError:  # whoever reads the file is told so; it just has no tag
+            return ""

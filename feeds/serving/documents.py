@@ -83,7 +83,7 @@ def about(name: str, body: bytes) -> About:
 
 
 def begun(name: str, head: bytes) -> About:
-    """What is known of the document of this name by how it begins; its entries are not all there."""
+    """What is known of the document of this name by its beginning."""
     whole = about(name, head)
     if whole.media_type in _TAGS:
         opening, closing = _TAGS[whole.media_type]

@@ -1,8 +1,9 @@
 """Limits, so that no client takes what is there for all.
 
-A gentle one is for clients that fetch a whole document again and again.  Only polls without a validator count: who asks whether there is something new may ask as often as he
-likes.  Each client may fetch each document a few times at once, as a person does who tries a reader
-out, and from then on once in every interval.
+A gentle one is for clients that fetch a whole document again and again.  Only polls without a
+validator count: who asks whether there is something new may ask as often as he likes.  Each client
+may fetch each document a few times at once, as a person does who tries a reader out, and from then
+on once in every interval.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ time belong together; from then on it is served from memory, and looked at again
 of a second.  Nothing is read that a build did not put there under a plain name: no dot file, no
 symbolic link, nothing outside of the folder.
 
-Whatever is kept with a file is counted: its bytes, their codings, differences, answers.  When all of
-it is more than the memory that is allowed, what was not asked for for the longest time goes.
+Whatever is kept with a file is counted: its bytes, their codings, differences, answers.  When all
+of it is more than the memory that is allowed, the files go that were not asked for for longest.
 """
 
 from __future__ import annotations
@@ -158,9 +158,7 @@ class _Held:
 
 
 class Site:
-    """The output folder; `find` may be called from several threads, which wait for the same file
-    only.
-    """
+    """The output folder, for several threads, which wait for each other at the same file only."""
 
     def __init__(self, rules: Rules, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
