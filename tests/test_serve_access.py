@@ -82,6 +82,21 @@ def test_any_text_stays_in_its_place(agent: str, path: str, referer: str, user: 
         assert (read.status, read.sent) == (200, 1)
 
 
+@given(
+    form=st.sampled_from(access.FORMATS),
+    path=st.text() | st.sampled_from(["all/atom.xml", "~tok/x", 'a"b', "%7Etok"]),
+    agent=st.text() | st.sampled_from(["R/1", "x" * 600, 'a "b" c', "a\\b"]),
+)
+def test_a_plain_line_is_the_one_that_is_written(form: str, path: str, agent: str) -> None:
+    hit = access.Hit(1, "192.0.2.1", "GET", f"/{path}", 200, 1, agent)
+    line = access.plain(
+        form, hit.time, hit.client, "", hit.method, hit.path, hit.protocol, 200, 1, agent, None
+    )
+    assert line in {"", access.written(hit, form)}
+    assert not line or access.masked(line) == line
+    assert bool(line) >= (form != "json" and (path, agent) == ("all/atom.xml", "R/1"))
+
+
 @given(st.lists(st.one_of(st.text(), st.just('{"time": 3}'), st.just('x - - [1/Foo/2] "" 200 1'))))
 def test_any_line_is_read(lines: list[str]) -> None:
     stats.gather(access.read(lines))
@@ -213,6 +228,28 @@ def test_a_log_that_is_large_or_moved_away_begins_anew(site: Site) -> None:
         eventually(log.exists)
 
 
+def test_a_log_that_cannot_be_written_keeps_no_one_waiting(site: Site) -> None:
+    """Every request is answered, and the fault is said once, until it is over."""
+    site.write("s/1.md", seed())
+    site.build()
+    log, told = site.root / ".feeds/access.log", site.root / "feeds.log"
+    log.mkdir(parents=True)
+
+    def faults() -> int:
+        return told.read_text(encoding="utf-8").count("Is a directory")
+
+    with feeds_server(site.root) as server:
+        assert {server.ask("/all/atom.xml").status for _ in range(250)} == {200}
+        eventually(lambda: faults() == 1)
+        log.rmdir()
+        server.ask("/all/atom.xml")
+        eventually(log.is_file)
+        log.unlink()
+        log.mkdir()
+        server.ask("/all/atom.xml")
+        eventually(lambda: faults() == 2)
+
+
 @pytest.mark.parametrize(
     ("trusted", "said", "client"),
     [
@@ -228,7 +265,7 @@ def test_a_proxy_is_believed_only_if_trusted(
     application = Application(
         config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
     )
-    assert application._client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": said}) == client
+    assert application._client("127.0.0.1", said) == client
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:

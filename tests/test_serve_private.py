@@ -138,12 +138,15 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
             f"/%7E{secret}/%E5%B3%B6/atom.xml",
             f"/~{secret[:-1]}/x",
             f"/~{secret}",
+            f"/%257E{secret}/%E5%B3%B6/atom.xml",
+            f"/?u=https%3A%2F%2Ffeeds.example.org%2F~{secret}%2Fatom.xml",
+            f"/?u=https%253A%252F%252Ffeeds.example.org%252F%257E{secret}%252Fatom.xml",
         ):
             server.ask(
                 path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1"
             )
         log = private.root / ".feeds/access.log"
-        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 7)
     text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(
         encoding="utf-8"
     )

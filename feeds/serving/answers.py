@@ -23,10 +23,8 @@ Headers = tuple[tuple[str, str], ...]
 METHODS = "GET, HEAD, OPTIONS"
 LONGEST = 8192  # bytes of a path with its query
 _BROWSER = "application/xml"  # what browsers show, instead of saving it or showing its source
-_COMMON: Headers = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Server", "feeds"),
-)
+_SERVER = ("Server", "feeds")
+_COMMON: Headers = (("X-Content-Type-Options", "nosniff"), _SERVER)
 # A page shows pictures from anywhere, and nothing in it runs, is sent or framed.
 _PAGE = (
     "default-src 'none'; img-src http: https: data:; media-src http: https:; style-src 'self';"
@@ -71,7 +69,7 @@ def respond(
     if known is not None or (not held and _unmodified(headers, form)):
         return Answer(
             304,
-            form.validators(known or form.tag, modified=False),
+            (*form.validators(known or form.tag), _SERVER),
             whole=resource.size,
             lasting=form.settled,
         )
@@ -132,16 +130,14 @@ class _Form:
                 return tag
         return None
 
-    def validators(self, tag: str, *, modified: bool = True) -> Headers:
-        """The headers that a 304 repeats, and Last-Modified where the body follows."""
+    def validators(self, tag: str) -> Headers:
+        """The headers that a 304 repeats (RFC 9110 §15.4.5)."""
         resource = self.resource
         scope = "private" if resource.private else "public"
         found = [("ETag", f'"{tag}"'), ("Cache-Control", f"{scope}, max-age={resource.fresh}")]
         if self.varies:
             found.append(("Vary", self.varies.removesuffix(", ")))
-        if modified:
-            found.extend(self.dated())
-        return (*found, *_COMMON)
+        return tuple(found)
 
     def dated(self) -> Headers:
         """Last-Modified, once it tells this version from all others."""
@@ -270,7 +266,7 @@ def _whole_for(stated: str | None, form: _Form) -> bool:
 
 def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
     resource = form.resource
-    headers = (*form.validators(form.tag), *form.content())
+    headers = (*form.validators(form.tag), *form.dated(), *_COMMON, *form.content())
     if resource.body is None:
         length, body = resource.size, b""
     else:

@@ -28,13 +28,18 @@ if TYPE_CHECKING:
     Environ = dict[str, Any]
     Start = Callable[[str, list[tuple[str, str]]], object]
 
-# The headers that an answer can depend on, and what WSGI calls them.
+# What an answer depends on besides the file, and what WSGI calls it.
 _NAMES = (
     "if-none-match", "accept-encoding", "accept", "if-modified-since", "a-im", "range", "if-range",
     "if-match", "if-unmodified-since",
 )  # fmt: skip
-_A_IM = _NAMES.index("a-im")
-_KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES)
+_KEY = ("REQUEST_METHOD", *(f"HTTP_{name.upper().replace('-', '_')}" for name in _NAMES))
+_A_IM, _TAGS, _DATE = map(_KEY.index, ("HTTP_A_IM", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"))
+# What the log tells besides.
+_REST = (
+    "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL",
+    "HTTP_USER_AGENT", "HTTP_REFERER",
+)  # fmt: skip
 _LONG = 1024  # characters of headers beyond which an answer is not kept
 _STREAMS = 4  # large files that are sent at once
 _BLOCK = 1 << 16
@@ -51,51 +56,56 @@ class Application:
 
     def __init__(self, config: Config, period: int) -> None:
         """`period` is the time between two builds, in seconds."""
+        self.log = access.Log(self._line)
+        self._lock = threading.Lock()
+        self._streams = threading.Semaphore(_STREAMS)
+        self._offered: OrderedDict[int, None] = OrderedDict()
+        self.adopt(config, period)
+
+    def adopt(self, config: Config, period: int) -> None:
+        """Go by this configuration from now on; raises OSError when its log can't be written."""
         served, state = config.serve, config.paths.state
+        self.log.open(served.log, served.log_format, served.log_size)
         rules = Rules(
             config.paths.out, os.path.join(state, "history"), period, served.memory,
             url=config.site.url,
         )  # fmt: skip
         self.site = Site(rules, time.monotonic)
-        self.log = access.Log(served.log, served.log_format, served.log_size)
+        self._names: dict[str, str] = {}  # what lies at a path that was asked for
         self._base = urlsplit(config.site.url).path or "/"
         self._moved = config.moved
         self._trusted = tuple(ipaddress.ip_network(one, strict=False) for one in served.trusted)
         self._limiter = Limiter(served.limit)
         self._limited = bool(served.limit)
         self._retry = max(60, min(period, 3600))
-        self._lock = threading.Lock()
-        self._streams = threading.Semaphore(_STREAMS)
         self._tokens_path = os.path.join(state, "tokens.json")
         self._tokens: tuple[tokens.Token, ...] = ()
         self._tokens_looked = float("-inf")
-        self._offered: OrderedDict[int, None] = OrderedDict()
-        self._names: dict[str, str] = {}  # what lies at a path that was asked for
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
-        method, raw = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        path, subscriber = environ["PATH_INFO"], ""
+        key = tuple(map(environ.get, _KEY))
+        if key[_A_IM] is not None and not self._takes_deltas(environ):
+            key = (*key[:_A_IM], None, *key[_A_IM + 1 :])
+        name = self._names.get(path)
+        resource = self.site.find(name) if name is not None else None
         answer = _refused(environ)
-        target = self._target(raw) if answer is None else routes.Target()
-        resource = target.resource
-        key = (method, *map(environ.get, _KEYS))
-        if "HTTP_A_IM" in environ and not self._takes_deltas(environ):
-            key = (*key[: _A_IM + 1], None, *key[_A_IM + 2 :])
         if answer is None and resource is not None:
             answer = resource.memo.get(key)
         if answer is None:
-            answer = self._answer(key, target)
+            answer, resource, subscriber = self._answer(path, key)
         if answer.status == 226:
-            self._offered[_offer(environ)] = None
-            if len(self._offered) > _OFFERED:
-                self._offered.popitem(last=False)
-        if self._limited and answer.status == 200 and resource is not None and resource.about.feed:
-            answer = self._patience(answer, environ, target.name)
+            self._remember_offer(environ)
+        elif self._limited and answer.status == 200 and resource is not None:
+            answer = self._patience(answer, environ, resource)
         body: Iterable[bytes] = [answer.body]
         if answer.streamed is not None:
             answer, body = self._streaming(answer, answer.streamed)
         if self.log.on:
-            self._note(environ, target.subscriber, answer)
+            rest = tuple(map(environ.get, _REST))
+            sent = len(answer.body) or answer.length
+            self.log.add((key, rest, subscriber, answer.status, sent, answer.whole))
         start(str(answer.status), list(answer.headers))
         return body
 
@@ -108,19 +118,26 @@ class Application:
         agent = environ.get("HTTP_USER_AGENT", "")
         return not agent.startswith(_DEAF) and _offer(environ) not in self._offered
 
-    def _target(self, raw: str) -> routes.Target:
-        known = self._names.get(raw)
-        if known is not None and (resource := self.site.find(known)) is not None:
-            return routes.Target(resource, None, known)
+    def _remember_offer(self, environ: Environ) -> None:
+        self._offered[_offer(environ)] = None
+        if len(self._offered) > _OFFERED:
+            self._offered.popitem(last=False)
+
+    def _answer(self, raw: str, key: tuple[str | None, ...]) -> tuple[Answer, Resource | None, str]:
+        """The answer to a request that was not kept, the file it is about, and the subscriber."""
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
-        found = routes.target(path, self.site, self._base, self._moved, self._subscriber)
-        if found.resource is not None and not found.subscriber:
+        target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        resource = target.resource
+        answer = resource.memo.get(key) if resource is not None else None
+        if answer is None:
+            answer = self._made(key, target)
+        if resource is not None and not target.subscriber:
             if len(self._names) >= _PATHS:
                 self._names.clear()
-            self._names[raw] = found.name
-        return found
+            self._names[raw] = target.name
+        return answer, resource, target.subscriber
 
-    def _answer(self, key: tuple[str | None, ...], target: routes.Target) -> Answer:
+    def _made(self, key: tuple[str | None, ...], target: routes.Target) -> Answer:
         method, *stated = key
         assert method is not None
         headers = {
@@ -139,10 +156,12 @@ class Application:
             self._tokens_looked = now
         return tokens.owner(self._tokens, secret)
 
-    def _patience(self, answer: Answer, environ: Environ, name: str) -> Answer:
-        if any(key in environ for key in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")):
+    def _patience(self, answer: Answer, environ: Environ, resource: Resource) -> Answer:
+        conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+        if conditional or not resource.about.feed:
             return answer
-        client = (self._client(environ), environ.get("HTTP_USER_AGENT", ""), name)
+        address = self._client(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR"))
+        client = (address, environ.get("HTTP_USER_AGENT", ""), resource.name)
         with self._lock:
             wait = self._limiter.wait(client, time.monotonic())
         if not wait:
@@ -168,39 +187,42 @@ class Application:
             return again, [again.body]
         return answer, _Stream(file, answer.first, answer.length, self._streams.release)
 
-    def _note(self, environ: Environ, subscriber: str, answer: Answer) -> None:
-        get = environ.get
-        path, query, method = (
-            environ["PATH_INFO"],
-            environ["QUERY_STRING"],
-            environ["REQUEST_METHOD"],
-        )
+    def _line(self, form: str, now: int, noted: tuple[Any, ...]) -> str:
+        """The line of the log for a request."""
+        key, rest, subscriber, status, sent, whole = noted
+        address, forwarded, path, query, protocol, agent, referer = rest
+        method = key[0]
+        if method == "HEAD":
+            sent = 0
+        if not (query or forwarded):
+            line = access.plain(
+                form, now, address, subscriber, method, path, protocol, status, sent, agent, referer
+            )
+            if line:
+                return line
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
-        if query:
-            path = f"{path}?{query}"
-        length = len(answer.body) if answer.streamed is None else answer.length
-        self.log.add(access.Hit(
-            int(time.time()),
-            self._client(environ),
+        hit = access.Hit(
+            now,
+            self._client(address, forwarded),
             method,
-            access.masked(path) if "~" in path else path,
-            answer.status,
-            0 if method == "HEAD" else length,
-            get("HTTP_USER_AGENT", "")[:_SAID],
-            access.masked(referer)[:_SAID] if (referer := get("HTTP_REFERER", "")) else "",
-            environ["SERVER_PROTOCOL"],
+            access.masked(f"{path}?{query}" if query else path),
+            status,
+            sent,
+            (agent or "")[:_SAID],
+            access.masked(referer or "")[:_SAID],
+            protocol,
             subscriber,
-            answer.whole,
-            "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
-        ))  # fmt: skip
+            whole,
+            key[_TAGS] is not None or key[_DATE] is not None,
+        )
+        return access.written(hit, form)
 
-    def _client(self, environ: Environ) -> str:
+    def _client(self, address: str, forwarded: str | None) -> str:
         """The client's address; what a proxy says of it counts only from a trusted one."""
-        address: str = environ["REMOTE_ADDR"]
         if not self._trusted:
             return address
-        said = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        said = [part.strip() for part in (forwarded or "").split(",")]
         for before in reversed([part for part in said if part]):
             if not self._trusts(address):
                 break
