@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from functools import partial
@@ -29,6 +30,7 @@ _BUFFER = 32_768  # bytes that the head of a request may have
 _WAITING = 4096  # connections that the kernel holds, and requests that wait for a thread
 _THREADS = 6  # two answer; the others may be held by clients that read large files slowly
 _DRAIN = 10  # seconds for answers to be read once the server is told to stop
+_LOOK = 1.0  # seconds between two looks at the configuration
 _DEATH = 1  # PR_SET_PDEATHSIG
 _MASTER = ("LANG", "LC_ALL", "PATH", "TZ")  # what the worker keeps of its environment
 
@@ -110,7 +112,8 @@ def _reached(host: str) -> str:
 def serve(config: Config, parent: int = 0) -> None:
     """Serve until told to stop by SIGTERM or SIGINT; with a parent, end when that ends.
 
-    Raises FeedsError when the address is taken or is not one of this machine.
+    Without a parent, who would see to it, a changed configuration is taken over within a second,
+    but for the address.  Raises FeedsError when the address is taken or is not one of this machine.
     """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -136,24 +139,55 @@ def serve(config: Config, parent: int = 0) -> None:
         workers_kill_timeout=_DRAIN,
         websockets=False,
     )
-    server.serve(target_loader=partial(load, config.path, os.getpid()), wrap_loader=False)
+    if hasattr(signal, "SIGHUP"):
+        # granian would start a new worker, and lose whom the old one had not yet accepted.
+        server.on_startup(partial(signal.signal, signal.SIGHUP, signal.SIG_IGN))
+    loader = partial(load, config, os.getpid(), watch=not parent)
+    server.serve(target_loader=loader, wrap_loader=False)
 
 
-def load(path: str, parent: int) -> Application:
-    """The application for the configuration at `path`, in a worker of the process `parent`."""
+def load(settings: Config, parent: int, *, watch: bool) -> Application:
+    """The application, in a worker of the process `parent`.
+
+    With `watch` it goes by the configuration as its file is changed, but for the address.
+    """
     from multiprocessing.util import Finalize
 
-    from feeds import config
     from feeds.serving.application import Application
 
     _die_with(parent)
     # WSGI copies the environment into every request.
     for name in set(os.environ) - set(_MASTER):
         del os.environ[name]
-    settings = config.load(path)
     made = Application(settings, cadence.between_builds(settings.schedule))
     Finalize(None, made.log.flush, exitpriority=1)
+    if watch:
+        threading.Thread(target=_watch, args=(made, settings), daemon=True).start()
     return made
+
+
+def served_by(settings: Config) -> tuple[object, ...]:
+    """What the server goes by."""
+    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
+
+
+def _watch(application: Application, settings: Config) -> None:
+    """Let the application go by what the file of the settings says, whenever that can be used."""
+    from feeds import config
+
+    stamp: tuple[int, ...] = ()
+    while True:
+        time.sleep(_LOOK)
+        before, stamp = stamp, config.stamp(settings.path)
+        if stamp == before:
+            continue
+        try:
+            found = config.load(settings.path)
+            if served_by(found) != served_by(settings):
+                application.adopt(found, cadence.between_builds(found.schedule))
+                settings = found
+        except (FeedsError, OSError) as error:
+            print(f"feeds: {error}\nfeeds: what it said before stays", file=sys.stderr)  # noqa: T201
 
 
 def _try(host: str, port: int) -> None:

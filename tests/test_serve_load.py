@@ -299,3 +299,59 @@ def test_a_server_ends_with_the_program_that_started_it(large: Site) -> None:
         assert answering(port)
         parent.kill()
     eventually(lambda: not answering(port))
+
+
+# --- a new configuration --------------------------------------------------------------------------
+
+MOVED = '[[moved]]\npath = "old"\n'
+
+
+def test_a_changed_configuration_is_taken_over(site: Site) -> None:
+    """By the same worker, and no request fails meanwhile."""
+    site.configure(f'[serve]\nlog = ""\n{MOVED.replace("old", "other")}')
+    failed: list[str] = []
+    done = threading.Event()
+    with feeds_server(site.root) as server:
+        before = workers(server.process.pid)
+        assert server.ask("/old/atom.xml").status == 404
+
+        def ask() -> None:
+            while not done.is_set():
+                try:
+                    if server.ask("/").status not in {200, 404}:
+                        failed.append("status")
+                except OSError as error:
+                    failed.append(repr(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        site.configure(f'[serve]\nlog_format = "json"\n{MOVED}')
+        eventually(lambda: server.ask("/old/atom.xml").status == 410)
+        assert server.ask("/other/atom.xml").status == 404
+        done.set()
+        asking.join()
+        assert not failed
+        server.process.send_signal(signal.SIGHUP)
+        log = site.root / ".feeds/access.log"
+        eventually(lambda: log.exists() and '"/other/atom.xml"' in log.read_text(encoding="utf-8"))
+        assert workers(server.process.pid) == before
+
+
+def test_a_broken_configuration_is_told_and_the_one_before_stays(site: Site) -> None:
+    site.configure(MOVED)
+    told = site.root / "feeds.log"
+    stays = "what it said before stays"
+    with feeds_server(site.root) as server:
+        before = workers(server.process.pid)
+        for count, broken in enumerate(("[serve]\nprot = 3\n", None, '[site]\ntitle = "'), 1):
+            if broken is None:
+                site.root.joinpath("config.toml").unlink()
+            else:
+                site.configure(broken)
+            eventually(lambda n=count: told.read_text(encoding="utf-8").count(stays) == n)
+            assert server.ask("/old/atom.xml").status == 410
+        assert "prot" in told.read_text(encoding="utf-8")
+        site.configure(MOVED.replace("old", "older"))
+        eventually(lambda: server.ask("/older/atom.xml").status == 410)
+        assert server.ask("/old/atom.xml").status == 404
+        assert workers(server.process.pid) == before
