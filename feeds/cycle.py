@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 # What follows a survey that read many seeds; to import it takes as long as to read 10,000 of them.
-_AHEAD = ("bs4", "lxml.etree", "feedgen.feed", "feeds.article", "feeds.renewal")
+_AHEAD = (
+    "bs4",
+    "lxml.etree",
+    "feedgen.feed",
+    "feeds.article",
+    "feeds.renewal",
+    "feeds.formats.xml",
+)
 
 
 class Progress(Protocol):

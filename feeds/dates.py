@@ -58,18 +58,14 @@ def utc(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def gmt(day: str, month: str, year: str, hour: str, minute: str, second: str) -> int:
-    """The instant of the six fields of an RFC 5322 date in GMT; 0 when there is no such date."""
-    midnight = _midnight(day, month, year)
-    hours, minutes, seconds = int(hour), int(minute), int(second)
-    if not midnight or hours > 23 or minutes > 59 or seconds > 59:
-        return 0
-    return midnight + hours * 3600 + minutes * 60 + seconds
-
-
 @lru_cache(1024)  # the seeds of one folder share their days
-def _midnight(day: str, month: str, year: str) -> int:
+def midnight(text: bytes) -> int:
+    """The instant at which a day as RFC 5322 writes it (b"02 Jul 2020") begins in GMT.
+
+    0 when there is no such day.
+    """
     try:
+        day, month, year = text.decode("ascii").split(" ")
         return (date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH) * DAY
     except (KeyError, ValueError):
         return 0

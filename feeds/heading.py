@@ -15,13 +15,15 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import dates, urls
+from feeds import dates, identity, urls
 from feeds.model import Heading, SeedError, note
 from feeds.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
+
+    from feeds.model import Row
 
 # Every repetition in here ends where the next thing begins: a body may be megabytes of anything.
 _COMMENT = r"\s*(?:<!--([^<>\n]{0,60}?)-->\s*)?"
@@ -35,9 +37,12 @@ _BRACKET = re.compile(r"\\([\[\]()])")
 _NAME = re.compile(r"(?:\d+|[0-9a-f]{6,})(?:[_ -]+|\Z)")
 
 _COMMON = re.compile(
-    r"<!--(\d{13})-->\n\[([^\\<&\[\]\n]+)\]\((https?://[^\s()<>&'\"]+)\)\n-{3,}\n\s*"
-    r"<div><i>[A-Z][a-z][a-z], (\d\d) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) GMT</i>"
+    rb"<!--(\d{10})\d{3}-->\n\[([^\\<&\[\]\n]+)\]\((%b)\)\n-{3,}\n\s*"
+    rb"<div><i>[A-Z][a-z][a-z], (\d\d [A-Z][a-z][a-z] \d{4}) "
+    rb"([01]\d|2[0-3]):([0-5]\d):([0-5]\d) GMT</i>" % urls.COMMON.encode()
 )
+# So many bytes of a legacy encoding aren't UTF-8 by chance; fewer prove nothing.
+_SURE = 24
 _LABEL = re.compile(
     r"\s*(?:<[^<>]{1,30}>\s*){0,2}"
     r"(?:日期|时间|時間|发布时间|發佈時間|發布時間|发表时间|date|published|publicado|fecha|datum|дата|تاريخ|التاريخ|תאריך)"
@@ -78,27 +83,59 @@ class Reading(NamedTuple):
     reason: str  # why the published date won
 
 
-def quick(text: str | None, path: str, habits: Habits) -> Heading | None:
-    """What `explain` says of a seed in the common form, at a third of its cost; else None.
+def quick(folder: str, habits: Habits) -> Callable[[bytes, bytes], Row | None]:
+    """What makes the row of a seed in `folder` from its name and first bytes, if it can.
 
-    `text` need not be the whole header: whatever is not all there is not in the common form.  None
-    stands for bytes that are no text by themselves.
+    It says what `explain` and `row` say of a seed in the common form, at a fraction of their cost,
+    and None of all others.  The bytes need not hold the whole header: whatever is not all there is
+    not in the common form.
     """
-    found = _COMMON.match(text) if text else None
-    if not found or habits.trim:
-        return None
-    epoch, title, link, *date = found.groups()
-    captured, published = int(epoch) // 1000, dates.gmt(*date)
-    if (
-        dates.EARLIEST <= published <= captured < dates.LATEST
-        and captured - published <= habits.gap
-        and title.isprintable()
-        and "  " not in title
-        and " " not in (title[0], title[-1])
-        and urls.normal(link) == link
-    ):
-        return Heading(path, title, link, published, captured)
-    return None
+    if habits.trim:
+        return lambda _name, _head: None
+    match, midnight, gap = _COMMON.match, dates.midnight, habits.gap
+    short, number_of = identity.short, identity.number_of
+    source = folder.partition("/")[0]
+
+    def made(name: bytes, head: bytes) -> Row | None:
+        found = match(head)
+        if not found or b"\0" in head:
+            return None
+        epoch, stated, address, day, hour, minute, second = found.groups()
+        try:
+            title, number = stated.decode(), number_of(name.decode())
+        except UnicodeDecodeError:
+            return None
+        captured = int(epoch)
+        published = midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
+        if not (
+            dates.EARLIEST <= published <= captured < dates.LATEST
+            and captured - published <= gap
+            and title.isprintable()
+            and "  " not in title
+            and " " not in (title[0], title[-1])
+            and (len(stated) >= _SURE or title.isascii())
+        ):
+            return None
+        link = address.decode()
+        twin = identity.twin(source, number, published)
+        return name, published, captured, short(urls.key(link)), twin, title, link, ""
+
+    return made
+
+
+def row(name: bytes, heading: Heading) -> Row:
+    """What the catalogue keeps of the heading of the seed with this name."""
+    number = identity.number_of(heading.path)
+    return (
+        name,
+        heading.published,
+        heading.updated,
+        identity.short(identity.key(heading)),
+        identity.twin(heading.source, number, heading.published),
+        heading.title,
+        heading.link,
+        " ".join(heading.notes),
+    )
 
 
 def explain(text: str, path: str, habits: Habits, mtime: int = 0) -> Reading:

@@ -46,17 +46,16 @@ def short(key: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def twin(heading: Heading) -> int | None:
+def twin(source: str, number: str, published: int) -> int | None:
     """What two files of one article share though its address was edited along with its title.
 
-    Their source, the id in their names and the instant of publication, as one number; None for a
-    name without an id.
+    Their source, the `number_of` their paths and the instant of publication, as one number; None
+    for a name without an id.
     """
-    number = number_of(heading.path)
     if not number:
         return None
-    place = f"{heading.source}/{number}".encode("utf-8", "surrogateescape")
-    return crc32(place) << 31 | heading.published & 0x7FFF_FFFF
+    place = f"{source}/{number}".encode("utf-8", "surrogateescape")
+    return crc32(place) << 31 | published & 0x7FFF_FFFF
 
 
 def apart(one: Heading, other: Heading) -> bool:

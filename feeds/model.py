@@ -111,6 +111,12 @@ class Heading(NamedTuple):
         return self if self.updated <= now else self._replace(updated=self.published)
 
 
+# A heading as the catalogue keeps it, without its folder: name, published, updated, ident (short
+# form of its key), twin, title, link, notes with spaces between.  A bare tuple, as every seed has
+# one.
+Row = tuple[bytes, int, int, int, "int | None", str, str, str]
+
+
 class Picture(NamedTuple):
     """A picture as an article shows it."""
 

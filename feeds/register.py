@@ -112,7 +112,10 @@ class Register:
 
     def learn(self, idents: Iterable[int]) -> None:
         """Remember keys, in their short form, as seen."""
-        self._db.executemany("INSERT OR IGNORE INTO known VALUES (?)", ((i,) for i in idents))
+        listed = json.dumps(sorted(idents))  # in order, each goes to the table's end
+        self._db.execute(
+            "INSERT OR IGNORE INTO known SELECT value FROM json_each(?) WHERE true", (listed,)
+        )
 
     def unknown(self, idents: Collection[int]) -> set[int]:
         """Those of the keys, in their short form, that were never seen."""

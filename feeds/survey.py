@@ -22,16 +22,14 @@ from feeds.seeds import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
-    from feeds.catalogue import Row
     from feeds.config import Config
     from feeds.heading import Habits, Reading
-    from feeds.model import Hint, Listing, Stamp
+    from feeds.model import Hint, Listing, Row, Stamp
     from feeds.seeds import Folder
     from feeds.twins import Decisions, Likeness
 
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
-_AGAIN: Stamp = (0, 0, 0, 0)  # no file's stamp: the file is looked at again next time
 _TICK = 2_000_000_000  # ns; within the coarsest clock of a file system a file may change unseen
 
 
@@ -142,7 +140,7 @@ def survey(
         import feeds.heading  # noqa: F401  before the workers are forked, so that each has it
 
     def look(top: bytes) -> Iterator[_Seen]:
-        for folder in seeds.walk(root, top, rules):
+        for folder in seeds.walk(root, top, rules, None if hint else remembered):
             before = remembered.get(folder.path)
             yield _compared(root, folder, before, rules, habits, clock)
 
@@ -242,41 +240,37 @@ def _compared(
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
         return _Seen(path, None, unsettled=unsettled)  # or the same in another order
-    from feeds import heading, identity  # not before something changed: most builds never need them
+    from feeds import heading  # not before something changed: most builds never need them
 
     is_seed = seeds.seed_test(rules)
     known = habits(os.fsdecode(path.partition(b"/")[0]))
-    pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if not is_seed(n))
-    changed = [name for name in changed if is_seed(name)]
+    articles = set(filter(is_seed, (*listing, *gone)))
+    pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if n not in articles)
+    changed = [name for name in changed if name in articles]
     rows: list[Row] = []
     problems = [(n, s, "", 0) for n in changed if isinstance(s := listing[n], str)]
     unread: list[tuple[bytes, str]] = []
-    files = {n: s for n in changed if not isinstance(s := listing[n], str)}
-    above = seeds.path_of(path, b"") + "/" if path else ""
-    for name, head in seeds.heads(root, path, files, rules):
-        stamp = files[name]
+    files = [name for name in changed if not isinstance(listing[name], str)]
+    quick = heading.quick(os.fsdecode(path), known)
+    for name, head, stamp in seeds.heads(root, path, files, rules):
+        young = clock.now - _TICK < stamp[0] < clock.now + _TICK
+        listing[name] = seeds.UNREAD if young else stamp
         try:
-            where = above + os.fsdecode(name)
-            found = heading.quick(seeds.decode_head(head), where, known)
-            if found is None or stamp[2] > rules.max_size:
-                found = _explained(root, where, stamp, rules, known)
-            ident, twin = identity.short(identity.key(found)), identity.twin(found)
-            notes = " ".join(found.notes)
-            rows.append((
-                name, found.published, found.updated, ident, twin, found.title, found.link, notes
-            ))  # fmt: skip
+            row = quick(name, head)
+            if row is None or stamp[2] > rules.max_size:
+                where = seeds.path_of(path, name)
+                row = heading.row(name, _explained(root, where, stamp, rules, known))
+            rows.append(row)
         except SeedError as error:
             if error.code == "unreadable":
                 unread.append((name, error.detail))
-                listing[name] = _AGAIN
+                listing[name] = seeds.UNREAD
             else:
                 problems.append((name, error.code, error.detail, error.line))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
             problems.append((name, "failed", repr(error), 0))
-        if abs(clock.now - stamp[0]) < _TICK:
-            listing[name] = _AGAIN
-    lost = tuple(name for name in gone if is_seed(name))
-    count = sum(map(is_seed, listing))
+    lost = tuple(name for name in gone if name in articles)
+    count = len(articles) - len(lost)
     change = Change(path, listing, count, tuple(rows), tuple(problems), lost, pictures)
     return _Seen(path, change, "", tuple(unread), unsettled)
 

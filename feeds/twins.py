@@ -97,7 +97,7 @@ def _there(db: sqlite3.Connection, row: int) -> bool:
 
 def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
     idents = {identity.short(identity.key(h)) for h in headings}
-    twins = {identity.twin(h) for h in headings}
+    twins = {identity.twin(h.source, identity.number_of(h.path), h.published) for h in headings}
     found = db.execute(
         f"""SELECT 1 FROM headings WHERE ident IN ({_marks(idents)})
             GROUP BY ident HAVING count(*) > 1

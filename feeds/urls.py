@@ -17,6 +17,8 @@ _NORMAL = re.compile(
     r"(?:\?[\w!$&'()*+,;=:@~./?-]+)?\Z",
     re.ASCII,
 )
+# Part of them, so that it may stand in a larger pattern, between parentheses or quotes.
+COMMON = r"https?://[a-z0-9][a-z0-9.-]*[a-z0-9]/(?:(?!\.)[\w!$*+,;=:@~.-]++/?+)*+(?:\?[\w!$*+,;=:@~./?-]+)?"
 _BLANK = re.compile(r"[\t\n\r]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

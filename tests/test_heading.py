@@ -178,7 +178,8 @@ def test_a_labelled_date_is_no_part_of_the_body() -> None:
 
 
 def test_the_shortcut_is_taken_for_the_common_form() -> None:
-    assert heading.quick(seed()[:200], "a/b.md", HABITS) == read(seed(), "a/b.md").heading
+    said = heading.quick("a", HABITS)(b"12345_b.md", seed()[:200].encode())
+    assert said == heading.row(b"12345_b.md", read(seed(), "a/12345_b.md").heading)
 
 
 TITLES = st.text(
@@ -187,20 +188,43 @@ TITLES = st.text(
     max_size=30,
 )
 
+LINKS = (
+    "https://x.example/1", "https://x.example/%e4", "http://X/", "https://x.example/(a)",
+    "https://www.x.example/a/", "https://www.x/1", "http://x.example/a//b", "http://x.example/a/./b",
+    "https://x.example/a.html?id=3", "https://x.example/?utm_source=a", "https://x.example/a?source=rss-1",
+    "https://wsrv.nl/?url=x.example/1", "https://x.example:443/a", "https://x.example/a#b", "https://x.example",
+)  # fmt: skip
+
 
 @given(
     TITLES,
-    st.sampled_from(["https://x.example/1", "https://x.example/%e4", "http://X/", "https://x.example/(a)"]),
+    st.sampled_from(LINKS),
     st.integers(0, 4_200_000_000_000),
     st.datetimes(datetime(1980, 1, 1), datetime(2110, 1, 1)),
+    st.sampled_from(["", "123_", "12_", "0123abcd_", "١٢٣_", "é"]),
 )  # fmt: skip
 def test_the_shortcut_says_what_the_long_way_says(
-    title: str, link: str, epoch: int, date: datetime
+    title: str, link: str, epoch: int, date: datetime, number: str
 ) -> None:
     text = seed(title, link, epoch, date.strftime("%a, %d %b %Y %H:%M:%S GMT"))
-    found = heading.quick(text, "a/b.md", HABITS)
+    name = f"{number}b.md".encode()
+    found = heading.quick("s/a", HABITS)(name, text.encode())
     if found is not None:
-        assert found == heading.explain(text, "a/b.md", HABITS).heading
+        said = heading.explain(text, f"s/a/{number}b.md", HABITS).heading
+        assert found == heading.row(name, said)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(seed("联通").encode("gb18030"), id="another encoding"),
+        pytest.param(seed("A title that ends nowhere: 中文")[:48].encode()[:-1], id="cut"),
+        pytest.param(seed("中文").encode(), id="too few letters to tell the encoding"),
+        pytest.param(seed().encode() + b"\0", id="binary"),
+    ],
+)
+def test_what_may_be_another_encoding_has_no_shortcut(head: bytes) -> None:
+    assert heading.quick("a", HABITS)(b"b.md", head) is None
 
 
 @given(st.text(max_size=400))
@@ -220,5 +244,5 @@ def test_any_text_has_a_heading_or_is_held(text: str) -> None:
 def test_hostile_headers_take_no_time(part: str) -> None:
     text = f"<!--1594849284000-->\n[{part * 2500}"
     read(text[:8192])
-    heading.quick(text[:8192], "a.md", HABITS)
+    heading.quick("", HABITS)(b"a.md", text[:8192].encode())
     heading.body(text)

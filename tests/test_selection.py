@@ -104,13 +104,11 @@ def test_numbers_in_names(path: str, number: str) -> None:
 
 
 def test_twins_share_source_number_and_date() -> None:
-    one = heading(1)._replace(path="s/1047440_a.md", published=5)
-    assert identity.twin(one) == identity.twin(
-        one._replace(path="s/1047440_b.md", link="https://y.example/")
-    )
-    assert identity.twin(one) != identity.twin(one._replace(published=6))
-    assert identity.twin(one) != identity.twin(one._replace(path="t/1047440_a.md"))
-    assert identity.twin(one._replace(path="s/a.md")) is None
+    one = identity.twin("s", identity.number_of("s/1047440_a.md"), 5)
+    assert one == identity.twin("s", identity.number_of("s/b/1047440_b.md"), 5)
+    assert one != identity.twin("s", "1047440", 6)
+    assert one != identity.twin("t", "1047440", 5)
+    assert identity.twin("s", identity.number_of("s/a.md"), 5) is None
 
 
 def test_feed_ids() -> None:
