@@ -38,6 +38,7 @@ class Outlook(NamedTuple):
     again: int = 0  # articles that were shown before, under another id
     again_by_address: int = 0  # the same for readers that go by the address of the article
     entries: int = 0  # that stand in the feed now
+    bare: bool = False  # no seed is left at all, as where a disk was not mounted
     changes: tuple[Change, ...] = ()
 
 
@@ -83,8 +84,9 @@ def look(
     }
     moved = sum(1 for key, one in new.items() if key in old and _link(one) not in links)
     return Outlook(
-        slug, **count, again_by_address=moved, entries=len(before), changes=tuple(changes)
-    )
+        slug, count["new"], count["updated"], count["lost"], count["again"], moved, len(before),
+        changes=tuple(changes),
+    )  # fmt: skip
 
 
 def _base(id_: str) -> str:
@@ -105,7 +107,8 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
     """Raise PublishError when more would be shown again, or vanish, than the guard lets pass."""
     for outlook in outlooks:
         harmed = outlook.again + outlook.lost
-        if harmed <= guard.least or harmed * 100 <= guard.share * outlook.entries:
+        few = harmed <= guard.least or harmed * 100 <= guard.share * outlook.entries
+        if not harmed or (few and not outlook.bare):
             continue
         example = next(c for c in outlook.changes if c.kind in {"again", "lost"})
         was = example.before or example.entry
@@ -114,10 +117,11 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
             if example.kind == "again"
             else "it stands in the feed and would no longer"
         )
+        bare = "  the seed folder is empty: is its disk mounted?\n" if outlook.bare else ""
         raise PublishError(
             f"{outlook.slug}: of {outlook.entries} entries, {outlook.again} would be shown again to"
             f" everyone who follows it, and {outlook.lost} would vanish; so nothing was published\n"
-            f"  such as {example.entry.title!r}: {became}\n"
+            f"  such as {example.entry.title!r}: {became}\n{bare}"
             "  `feeds plan` lists them all. If it is an accident, undo what was changed; if it is"
             " meant, run `feeds generate --accept` once; [guard] in the configuration says from"
             " which share on a build is refused"

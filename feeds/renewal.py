@@ -142,7 +142,8 @@ def prepare(
         if known is None and not begun:
             known = _published(config, channel)
         full = len(stale[slug].entries) >= channel.limit
-        lives = partial(_archived, ledger.shelf(slug)) if channel.archive else None
+        shelf = ledger.shelf(slug) if channel.archive and found.seeds else None
+        lives = partial(_archived, shelf) if shelf else None
         outlooks.append(
             forecast.look(
                 slug, known or (), standing[slug], limit=channel.limit if full else 0, lives=lives
@@ -153,6 +154,8 @@ def prepare(
         for slug in renderings
         if slug not in kept
     )
+    if not found.seeds:
+        outlooks = [outlook._replace(bare=True) for outlook in outlooks]
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
     for name, plain, packed in _packed(bodies, config.publish.precompressed):

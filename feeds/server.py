@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 _HEADERS = 10_000  # milliseconds for the head of a request to arrive
 _BUFFER = 32_768  # bytes that the head of a request may have
 _WAITING = 4096  # connections that the kernel holds, and requests that wait for a thread
-_THREADS = 6  # two answer; the others may be held by clients that read large files slowly
+_THREADS = 10  # two answer; the others may be held by clients that read large files slowly
+_STALLED = 30  # seconds after which a connection is closed whose client takes nothing
 _DRAIN = 10  # seconds for answers to be read once the server is told to stop
 _LOOK = 1.0  # seconds between two looks at the configuration
 _DEATH = 1  # PR_SET_PDEATHSIG
+_MMAP_THRESHOLD, _BLOCK = -3, 1 << 17  # an option of mallopt(3), and its value in bytes
 _MASTER = ("LANG", "LC_ALL", "PATH", "TZ")  # what the worker keeps of its environment
 
 
@@ -156,6 +158,8 @@ def load(settings: Config, parent: int, *, watch: bool) -> Application:
     from feeds.serving.application import Application
 
     _die_with(parent)
+    _give_memory_back()
+    threading.Thread(target=_give_up_stalled, daemon=True).start()
     # WSGI copies the environment into every request.
     for name in set(os.environ) - set(_MASTER):
         del os.environ[name]
@@ -203,6 +207,31 @@ def _try(host: str, port: int) -> None:
         raise FeedsError(
             f"{host}:{port}: {error.strerror}; set host and port in [serve], or --host and --port"
         ) from None
+
+
+def _give_memory_back() -> None:
+    """Have the C library return large blocks once they are free, and not keep them (glibc)."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _BLOCK)
+
+
+def _give_up_stalled() -> None:
+    """Have the system close connections that take nothing (Linux, RFC 5482), once we listen.
+
+    Each has the option from the socket on which it came in, which granian makes for itself.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    while option is not None:
+        for file in map(int, os.listdir("/proc/self/fd")):
+            with suppress(OSError):
+                one = socket.socket(fileno=file)
+                try:
+                    if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        one.setsockopt(socket.IPPROTO_TCP, option, _STALLED * 1000)
+                        return
+                finally:
+                    one.detach()
+        time.sleep(0.01)
 
 
 def _die_with(parent: int) -> None:

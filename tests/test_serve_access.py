@@ -82,6 +82,21 @@ def test_any_text_stays_in_its_place(agent: str, path: str, referer: str, user: 
         assert (read.status, read.sent) == (200, 1)
 
 
+@given(
+    form=st.sampled_from(access.FORMATS),
+    path=st.text() | st.sampled_from(["all/atom.xml", "~tok/x", 'a"b', "%7Etok"]),
+    agent=st.text() | st.sampled_from(["R/1", "x" * 600, 'a "b" c', "a\\b"]),
+)
+def test_a_plain_line_is_the_one_that_is_written(form: str, path: str, agent: str) -> None:
+    hit = access.Hit(1, "192.0.2.1", "GET", f"/{path}", 200, 1, agent)
+    line = access.plain(
+        form, hit.time, hit.client, "", hit.method, hit.path, hit.protocol, 200, 1, agent, None
+    )
+    assert line in {"", access.written(hit, form)}
+    assert not line or access.masked(line) == line
+    assert bool(line) >= (form != "json" and (path, agent) == ("all/atom.xml", "R/1"))
+
+
 @given(st.lists(st.one_of(st.text(), st.just('{"time": 3}'), st.just('x - - [1/Foo/2] "" 200 1'))))
 def test_any_line_is_read(lines: list[str]) -> None:
     stats.gather(access.read(lines))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TOGETHER = 100  # lines that are written at once: a long pause would keep requests waiting
 FORMATS = ("combined", "common", "json")
 _QUOTES = {"combined": 6, "common": 2}  # in a line
+_PLAIN = re.compile(r"[ -$&-\[\]-}]{1,500}")
 # A token as it stands in a path, or in an address within a query, however often that was encoded.
 _TOKEN = re.compile(r"(/|%(?:25)*2[fF])(?:~|%(?:25)*7[eE])[^/?#\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
@@ -67,20 +68,25 @@ def written(hit: Hit, form: str) -> str:
         told = hit._asdict()
         told["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(hit.time))
         return json.dumps(told)
-    line = _line(hit, form)
-    if (
-        line.isascii() and line.isprintable()
-        and "\\" not in line and line.count('"') == _QUOTES[form]
-    ):  # fmt: skip
-        return line
-    fit = hit._replace(
-        path=_fit(hit.path), agent=_fit(hit.agent), referer=_fit(hit.referer), user=_fit(hit.user)
-    )
-    return _line(fit, form)
+    return _line(
+        form, hit.time, hit.client, _fit(hit.user), hit.method, _fit(hit.path), hit.protocol,
+        hit.status, hit.sent, _fit(hit.agent), _fit(hit.referer),
+    )  # fmt: skip
 
 
-def _line(hit: Hit, form: str) -> str:
-    instant, client, method, path, status, sent, agent, referer, protocol, user, _, _ = hit
+def plain(form: str, *said: Any) -> str:
+    """The line for a request in which nothing is long, or to be encoded or masked, as most are.
+
+    "" for any other, which is to be `written`; `said` is as `_line` takes it.
+    """
+    line = _line(form, *said) if form in _QUOTES else ""
+    return line if _PLAIN.fullmatch(line) and line.count('"') == _QUOTES[form] else ""
+
+
+def _line(
+    form: str, instant: int, client: str, user: str, method: str, path: str, protocol: str,
+    status: int, sent: int, agent: str | None, referer: str | None,
+) -> str:  # fmt: skip
     line = (
         f'{client} - {user or "-"} [{_stamp(instant)}] "{method} {path} {protocol}" {status} {sent}'
     )
@@ -176,16 +182,13 @@ class Log:
     opened anew.  The path "-" is stdout.
     """
 
-    def __init__(self, hit: Callable[[int, Any], Hit]) -> None:
-        """`hit` makes of the time, in seconds since the epoch, and what was noted what is written.
-
-        The time is that of writing, so that a request needs not ask for it.
-        """
+    def __init__(self, line: Callable[[str, int, Any], str]) -> None:
+        """`line` makes a line of the format, the time of writing, and what was noted."""
         self._path = ""
         self._form = ""
         self._most = 0
         self.on = False
-        self._hit = hit
+        self._line = line
         self._waiting: deque[Any] = deque()
         self._broken = False
         self._lock = threading.Lock()
@@ -215,7 +218,7 @@ class Log:
             if not (noted and self._path):
                 return
             now = int(time.time())
-            lines = [written(self._hit(now, one), self._form) for one in noted]
+            lines = [self._line(self._form, now, one) for one in noted]
             try:
                 self._write("\n".join((*lines, "")))
                 self._broken = False

@@ -65,7 +65,7 @@ class Application:
 
     def __init__(self, config: Config, period: int) -> None:
         """`period` is the time between two builds, in seconds."""
-        self.log = access.Log(self._hit)
+        self.log = access.Log(self._line)
         self._lock = threading.Lock()
         self._door = Door(_PLACES, _SHARE)
         self._offered: OrderedDict[int, None] = OrderedDict()
@@ -223,27 +223,37 @@ class Application:
             return answer, None
         return answers.plain(503, "The file is being written.", (("Retry-After", "1"),)), None
 
-    def _hit(self, now: int, noted: tuple[Any, ...]) -> access.Hit:
-        """A request as the log has it."""
+    def _line(self, form: str, now: int, noted: tuple[Any, ...]) -> str:
+        """The line of the log for a request."""
         key, rest, subscriber, status, sent, whole = noted
         address, forwarded, path, query, protocol, agent, referer = rest
         method = key[0]
+        if method == "HEAD":
+            sent = 0
+        client = self._clients.address(address, forwarded)
+        if not query:
+            line = access.plain(
+                form, now, client, subscriber, method, path, protocol, status, sent, agent, referer
+            )
+            if line:
+                return line
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "backslashreplace")
-        return access.Hit(
+        hit = access.Hit(
             now,
-            self._clients.address(address, forwarded),
+            client,
             method,
             access.masked(f"{path}?{query}" if query else path),
             status,
-            0 if method == "HEAD" else sent,
-            agent[:_SAID] if agent else "",
-            access.masked(referer)[:_SAID] if referer else "",
+            sent,
+            (agent or "")[:_SAID],
+            access.masked(referer or "")[:_SAID],
             protocol,
             subscriber,
             whole,
             key[_TAGS] is not None or key[_DATE] is not None,
-        )  # fmt: skip
+        )
+        return access.written(hit, form)
 
     def _client(self, environ: Environ) -> str:
         return self._clients.address(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR"))
