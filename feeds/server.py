@@ -216,19 +216,21 @@ def _give_memory_back() -> None:
 
 
 def _give_up_stalled() -> None:
-    """Have the system close connections that take nothing (Linux, RFC 5482), once we listen.
+    """Have the system close connections that take nothing (Linux, RFC 5482).
 
-    Each has the option from the socket on which it came in, which granian makes for itself.
+    Each has the option from the socket on which it came in, which granian makes for itself; those
+    that came before it was found there are given it too.
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    while option is not None:
+    listens = done = False
+    while option is not None and not done:
+        done = listens
         for file in map(int, os.listdir("/proc/self/fd")):
             with suppress(OSError):
                 one = socket.socket(fileno=file)
                 try:
-                    if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                        one.setsockopt(socket.IPPROTO_TCP, option, _STALLED * 1000)
-                        return
+                    one.setsockopt(socket.IPPROTO_TCP, option, _STALLED * 1000)
+                    listens |= bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
                 finally:
                     one.detach()
         time.sleep(0.01)

@@ -15,8 +15,8 @@ from outside import HOME, eventually, feeds_server, nginx_server
 from feeds import cadence
 from feeds.schema import made
 from feeds.serving import access, stats
-from feeds.serving.application import Application
-from feeds.serving.limiter import BURST, Limiter
+from feeds.serving.client import Clients, household
+from feeds.serving.limiter import BURST, Door, Limiter
 from feeds.tables import Schedule
 
 NGINX = r"""
@@ -256,16 +256,46 @@ def test_a_log_that_cannot_be_written_keeps_no_one_waiting(site: Site) -> None:
         ((), "203.0.113.5", "127.0.0.1"), (("127.0.0.0/8",), "203.0.113.5", "203.0.113.5"), (("127.0.0.1",), "6.6.6.6, 203.0.113.5", "203.0.113.5"),
         (("127.0.0.1", "203.0.113.0/24"), "2001:db8::1, 203.0.113.5", "2001:db8::1"), (("127.0.0.1",), "nonsense", "127.0.0.1"),
         (("127.0.0.1",), "", "127.0.0.1"), (("10.0.0.0/8",), "203.0.113.5", "127.0.0.1"), (("127.0.0.1",), "6.6.6.6,, 203.0.113.5 ,", "203.0.113.5"),
+        (("127.0.0.1",), "203.0.113.5:5555", "203.0.113.5"), (("127.0.0.1",), "[2001:db8::1]:443", "2001:db8::1"), (("127.0.0.1",), '"[2001:db8::1]"', "2001:db8::1"),
+        (("127.0.0.1", "203.0.113.5"), "2001:db8::1, 203.0.113.5:80", "2001:db8::1"), (("127.0.0.1",), "::ffff:203.0.113.5", "203.0.113.5"),
+        (("127.0.0.1",), 'fe80::1%eth0" "x', "fe80::1"), (("127.0.0.1",), "203.0.113.5\x1b", "127.0.0.1"), (("127.0.0.1",), "[", "127.0.0.1"),
     ],
 )  # fmt: skip
 def test_a_proxy_is_believed_only_if_trusted(
-    site: Site, trusted: tuple[str, ...], said: str, client: str
+    trusted: tuple[str, ...], said: str, client: str
 ) -> None:
-    config = site.load()
-    application = Application(
-        config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
-    )
-    assert application._client("127.0.0.1", said) == client
+    clients = Clients(trusted)
+    for peer in ("127.0.0.1", "::ffff:127.0.0.1"):  # the second: a server for both families
+        assert clients.address(peer, said) == client
+        assert clients.address(peer, None) == "127.0.0.1"
+
+
+def test_who_has_a_network_is_one_client() -> None:
+    assert household("2001:db8:0:1::1") == household("2001:db8:0:1:ffff::2")
+    assert household("2001:db8:0:1::1") != household("2001:db8:0:2::1")
+    assert household("192.0.2.1") != household("192.0.2.2")
+    assert household("") == ""
+
+
+def test_a_client_has_its_share_and_no_more() -> None:
+    door = Door(3, 2)
+    assert [door.enter("a"), door.enter("a"), door.enter("a")] == [True, True, False]
+    assert [door.enter("b"), door.enter("b"), door.enter("c")] == [True, False, False]
+    door.leave("a")
+    assert [door.enter("c"), door.enter("a")] == [True, False]
+    for client in "abc":
+        door.leave(client)
+    assert [door.enter("d"), door.enter("d"), door.enter("d")] == [True, True, False]
+
+
+def test_a_server_for_both_families_knows_its_proxies(site: Site) -> None:
+    site.configure('[serve]\nhost = "::"\ntrusted = ["127.0.0.1"]\n')
+    log = site.root / ".feeds/access.log"
+    with feeds_server(site.root) as server:
+        server.ask("/", x_forwarded_for="203.0.113.5:9999")
+        eventually(
+            lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
+        )
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
@@ -283,6 +313,7 @@ def test_the_limit_is_for_those_who_fetch_everything_again(site: Site) -> None:
     site.write("s/1.md", seed())
     site.build()
     with feeds_server(site.root) as server:
+        assert {server.ask("/all/atom.xml", "HEAD").status for _ in range(2 * BURST)} == {200}
         whole = [server.ask("/all/atom.xml") for _ in range(BURST + 2)]
         assert [got.status for got in whole] == [200] * BURST + [429] * 2
         assert int(whole[-1]["retry-after"]) >= 900

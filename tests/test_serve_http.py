@@ -280,6 +280,13 @@ def test_a_query_changes_nothing(server: Running) -> None:
         assert server.ask(f"/all/atom.xml{junk}", if_none_match=plain["etag"]).status == 304
 
 
+def test_behind_a_link_there_is_no_folder(feeds: Running, shared: Site) -> None:
+    """Whether a folder lies there is no one's business."""
+    shared.root.joinpath("seeds/s/inner").mkdir(exist_ok=True)
+    for path in ("/folder", "/folder/s", "/folder/s/inner", "/folder/s/nothing"):
+        assert feeds.ask(path).status == 404
+
+
 def test_folders_show_their_page(server: Running) -> None:
     for path, same in (
         ("/", "/index.html"),
@@ -515,6 +522,7 @@ def test_the_site_below_a_path(site: Site) -> None:
         assert server.ask("/feeds/all/atom.xml")["etag"] == tag
         assert server.ask("/feeds/").status == 200
         assert server.ask("/feeds/all")["location"] == "all/"
+        assert server.ask("/feeds")["location"] == "feeds/"
 
 
 def test_links_repeat_the_document(feeds: Running) -> None:
@@ -567,6 +575,11 @@ def test_requests_that_break_the_rules(feeds: Running) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 60_000 + b"\r\n\r\n", 431),
         (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204),
         (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET style.css HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        *((b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", 400) for host in (b"a b", b"a@b", b"a/b", b"x:abc", b"x:1:2", b"[::1", b"::1", b"a,b", b"a\xff", b"a" * 9000 + b"@")),
+        *((b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", 200) for host in (b"x:", b"x:80", b"[2001:db8::1]:80", b"a_b.example", b"xn--fa-hia.example.")),
+        (b"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 200),
     ):  # fmt: skip
         got = feeds.send(request)
         assert got.status == status, request[:40]
