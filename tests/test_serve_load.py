@@ -77,14 +77,6 @@ def workers(process: int) -> list[int]:
     return [int(pid) for pid in text.split()]
 
 
-def open_files(process: int) -> list[str]:
-    found = []
-    for file in Path(f"/proc/{process}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(file))
-    return found
-
-
 def memory(process: int) -> float:
     """MiB of a process and its children."""
     total = 0
@@ -161,19 +153,26 @@ def test_slow_readers_of_large_files_leave_the_feeds_alone(large: Site) -> None:
     with feeds_server(large.root) as server, contextlib.ExitStack() as stack:
         eventually(lambda: server.ask("/media/film.mp4", "HEAD")["etag"])
         before = memory(server.process.pid)
-        (worker,) = workers(server.process.pid)
-        for source, held in (("127.0.0.1", 4), ("127.0.0.2", 8)):
-            slow = [
-                stack.enter_context(stalled(server.port, "/media/film.mp4", source))
-                for _ in range(4)
-            ]
-            eventually(lambda n=held: sum("film" in file for file in open_files(worker)) == n)
-            # No client has more than half of the places.
-            refused = server.ask("/media/film.mp4")
-            assert (refused.status, refused["retry-after"]) == (503, "10")
-            with stalled(server.port, "/media/film.mp4", "127.0.0.3") as other:
-                assert receive(other).status == (200 if held == 4 else 503)
-            eventually(lambda n=held: sum("film" in file for file in open_files(worker)) == n)
+
+        def status(source: str) -> int:
+            with stalled(server.port, "/media/film.mp4", source) as sock:
+                return receive(sock).status
+
+        def take(source: str) -> list[socket.socket]:
+            path = "/media/film.mp4"
+            made = [stack.enter_context(stalled(server.port, path, source)) for _ in range(4)]
+            assert {sock.recv(12, socket.MSG_PEEK) for sock in made} == {b"HTTP/1.1 200"}
+            return made
+
+        slow = take("127.0.0.1")
+        others = take("127.0.0.2")
+        assert server.ask("/media/film.mp4")["retry-after"] == "10"
+        assert status("127.0.0.3") == 503
+        for sock in others:
+            sock.close()
+        # No client has more than half of the places.
+        eventually(lambda: status("127.0.0.3") == 200)
+        assert status("127.0.0.1") == 503
         assert server.ask("/all/atom.xml").status == 200
         assert memory(server.process.pid) - before < 60
         assert receive(slow[0]).body == content
@@ -194,8 +193,8 @@ def test_who_takes_nothing_is_given_up(large: Site) -> None:
         contextlib.ExitStack() as stack,
     ):
         for _ in range(4):
-            stack.enter_context(stalled(port, "/media/other.mp4"))
-        eventually(lambda: server.ask("/media/other.mp4").status == 503)
+            sock = stack.enter_context(stalled(port, "/media/other.mp4"))
+            assert sock.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         eventually(lambda: server.ask("/media/other.mp4").status == 200)
 
 
