@@ -10,7 +10,7 @@ import pytest
 from conftest import Site, dated, seed
 from hypothesis import given
 from hypothesis import strategies as st
-from outside import HOME, eventually, feeds_server, nginx_server
+from outside import HOME, eventually, feeds_server, nginx_server, proxy_server
 
 from feeds import cadence
 from feeds.schema import made
@@ -296,6 +296,25 @@ def test_a_server_for_both_families_knows_its_proxies(site: Site) -> None:
         eventually(
             lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
         )
+
+
+@pytest.mark.parametrize("proxy", ["caddy", "nginx"])
+def test_no_client_chooses_its_address_behind_a_proxy_of_the_readme(site: Site, proxy: str) -> None:
+    """Neither by the header, nor by its twin with underscores, which are one in WSGI."""
+    site.configure('[serve]\ntrusted = ["127.0.0.1"]\n')
+    log = site.root / ".feeds/access.log"
+    with feeds_server(site.root) as server:
+        with proxy_server(proxy, site.root, server.port) as front:
+            for name in (
+                "x_forwarded_for",
+                "X-Forwarded-For",
+                "X_Forwarded-For",
+                "X-Forwarded_For",
+            ):
+                told = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{name}: 6.6.6.6\r\n\r\n"
+                assert front.send(told.encode()).status == 404
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
+    assert "6.6.6.6" not in log.read_text(encoding="utf-8")
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
