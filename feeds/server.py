@@ -19,9 +19,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from feeds import cadence
+from feeds.config import effective
 from feeds.model import FeedsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from feeds.config import Config
     from feeds.serving.application import Application
 
@@ -58,12 +61,15 @@ class Server:
         self._process = subprocess.Popen(  # noqa: S603
             [
                 sys.executable, "-m", "feeds", "serve", "--quiet", "--config", self._config.path,
-                "--host", self._config.serve.host, "--port", str(self._config.serve.port),
                 "--parent", str(os.getpid()),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the program that looks after it
         )  # fmt: skip
+        assert self._process.stdin is not None
+        # What the program goes by, whatever the file says by now; who ended at once reads nothing.
+        with suppress(BrokenPipeError), self._process.stdin as told:
+            told.write(effective(self._config).encode())
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -111,11 +117,12 @@ def _reached(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
-def serve(config: Config, parent: int = 0) -> None:
+def serve(config: Config, parent: int, begun: Callable[[], None]) -> None:
     """Serve until told to stop by SIGTERM or SIGINT; with a parent, end when that ends.
 
     Without a parent, who would see to it, a changed configuration is taken over within a second,
-    but for the address.  Raises FeedsError when the address is taken or is not one of this machine.
+    but for the address.  `begun` is called once the address is known to be free.  Raises FeedsError
+    when it is taken or is none of this machine.
     """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -124,8 +131,9 @@ def serve(config: Config, parent: int = 0) -> None:
 
     if parent:
         _die_with(parent)
-    host, port = config.serve.host, config.serve.port
-    _try(host, port)
+    host, port = _try(config.serve.host, config.serve.port)
+    claim = _claim(host, port)
+    begun()
     server: Any = Granian(
         "feeds.server:load",
         address=host,
@@ -145,7 +153,8 @@ def serve(config: Config, parent: int = 0) -> None:
         # granian would start a new worker, and lose whom the old one had not yet accepted.
         server.on_startup(partial(signal.signal, signal.SIGHUP, signal.SIG_IGN))
     loader = partial(load, config, os.getpid(), watch=not parent)
-    server.serve(target_loader=loader, wrap_loader=False)
+    with claim:
+        server.serve(target_loader=loader, wrap_loader=False)
 
 
 def load(settings: Config, parent: int, *, watch: bool) -> Application:
@@ -194,8 +203,8 @@ def _watch(application: Application, settings: Config) -> None:
             print(f"feeds: {error}\nfeeds: what it said before stays", file=sys.stderr)  # noqa: T201
 
 
-def _try(host: str, port: int) -> None:
-    """Find out whether the address can be had, which granian would share with whoever has it."""
+def _try(host: str, port: int) -> tuple[str, int]:
+    """The address in numbers, which granian asks for, once it is found out that it can be had."""
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -203,10 +212,29 @@ def _try(host: str, port: int) -> None:
         with closing(socket.socket(family, kind, protocol)) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(where)
-    except OSError as error:
-        raise FeedsError(
-            f"{host}:{port}: {error.strerror}; set host and port in [serve], or --host and --port"
-        ) from None
+    except (OSError, UnicodeError) as error:
+        raise _taken(host, port, getattr(error, "strerror", None) or "it is no name") from None
+    return str(where[0]), port
+
+
+def _claim(host: str, port: int) -> socket.socket:
+    """What keeps the address from another server of ours while it is open (Linux).
+
+    granian shares a port with whoever has it, so two that try it at one instant would both listen.
+    A name in the kernel can be had by one only, and is free when its owner ends, however it ends.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            claim.bind(f"\0feeds serve {host} {port}")
+        except OSError as error:
+            claim.close()
+            raise _taken(host, port, str(error.strerror)) from None
+    return claim
+
+
+def _taken(host: str, port: int, said: str) -> FeedsError:
+    return FeedsError(f"{host}:{port}: {said}; set host and port in [serve], or --host and --port")
 
 
 def _give_memory_back() -> None:

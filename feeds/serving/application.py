@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from feeds.model import StateError
 from feeds.serving import access, answers, folder, routes, tokens
 from feeds.serving.client import Clients, household
 from feeds.serving.limiter import Door, Limiter
@@ -55,9 +56,11 @@ _PLACES, _SHARE = 8, 4  # large bodies that are sent at once, to all clients and
 _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _SAID = 512  # characters of a header that the log repeats
+_LATER = (("Retry-After", "60"),)
 _PATHS = 4096  # paths whose files are known
 # What Host may be (RFC 9110 §7.2, RFC 3986 §3.2.2), but for a comma, which joins two of them.
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::[0-9]*)?")
+_PROTOCOLS = {"HTTP/1": "HTTP/1.0"}  # which granian calls by another name
 
 
 class Application:
@@ -87,9 +90,7 @@ class Application:
         self._limiter = Limiter(served.limit)
         self._limited = bool(served.limit)
         self._retry = max(60, min(period, 3600))
-        self._tokens_path = os.path.join(state, "tokens.json")
-        self._tokens: tuple[tokens.Token, ...] = ()
-        self._tokens_looked = float("-inf")
+        self._tokens = tokens.Register(os.path.join(state, "tokens.json"), LOOK)
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
@@ -135,7 +136,10 @@ class Application:
     def _answer(self, raw: str, key: tuple[str | None, ...]) -> tuple[Answer, Resource | None, str]:
         """The answer to a request that was not kept, the file it is about, and the subscriber."""
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
-        target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        try:
+            target = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        except StateError:  # the operator was told; the subscriber comes back
+            return answers.plain(503, "Try again later.", _LATER), None, ""
         resource = target.resource
         # What is public is answered otherwise at a subscriber's address: it is private there.
         shared = resource is not None and resource.private == bool(target.subscriber)
@@ -162,11 +166,7 @@ class Application:
         return answer
 
     def _subscriber(self, secret: str) -> str:
-        now = time.monotonic()
-        if now - self._tokens_looked > LOOK:
-            self._tokens = tokens.read(self._tokens_path)
-            self._tokens_looked = now
-        return tokens.owner(self._tokens, secret)
+        return self._tokens.owner(secret, time.monotonic())
 
     def _patience(self, answer: Answer, environ: Environ, resource: Resource) -> Answer:
         conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
@@ -230,6 +230,7 @@ class Application:
         method = key[0]
         if method == "HEAD":
             sent = 0
+        protocol = _PROTOCOLS.get(protocol, protocol)
         client = self._clients.address(address, forwarded)
         if not query:
             line = access.plain(
