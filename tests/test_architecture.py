@@ -39,8 +39,9 @@ LAYERS = (
     ("renewal",),
     ("cycle",),
     (
-        "serving", "serving.access", "serving.answers", "serving.application", "serving.conditions", "serving.delta",
-        "serving.documents", "serving.limiter", "serving.logs", "serving.negotiation", "serving.routes", "serving.site",
+        "serving", "serving.access", "serving.answers", "serving.application", "serving.client", "serving.conditions",
+        "serving.delta", "serving.digests", "serving.documents", "serving.folder", "serving.limiter", "serving.logs",
+        "serving.negotiation", "serving.routes", "serving.site",
         "serving.stats", "serving.tokens",
     ),
     ("server",),
