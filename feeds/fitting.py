@@ -1,9 +1,10 @@
 """A feed's documents within a number of bytes, as many readers refuse more than a few megabytes.
 
-    what can be spared of the markup -> older entries as summaries -> as titles -> left out
+    what can be spared of the markup -> summaries: of the huge, then of the oldest -> titles -> left out
 
 Each step is taken only when the one before was not enough, and only as far as it must be.  Entries
-that arrived lately are the last to be left out, as a subscriber may not have met them yet.
+that arrived lately are the last to be left out, as a subscriber may not have met them yet; but the
+few newest stay, so that who subscribes now sees the present.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TRIES = 6
 _FRAME = 700  # bytes that an entry takes without its texts and pictures, about
+_PRESENT = 5  # of the newest entries, which stay
 _PICTURES = 10  # that an entry keeps
 _ADDRESS = 300  # characters; pictures with longer addresses go
 _SPARED = re.compile(r' (?:height|lang|title|width)="[^"]*"')
@@ -68,20 +70,22 @@ def _largest(documents: tuple[Document, ...]) -> int:
 
 
 def _reduced(entries: tuple[Entry, ...], target: int, lately: Collection[str]) -> tuple[Entry, ...]:
-    """The entries in about `target` bytes, the oldest reduced first."""
-    steps: tuple[tuple[Callable[[Entry], Entry], Callable[[Entry], bool]], ...] = (
-        (_summarised, lambda _: True),
-        (_titled, lambda _: True),
-        (_gone, lambda entry: entry.id not in lately),
-        (_gone, lambda _: True),
+    """The entries in about `target` bytes, the oldest reduced first; the newest is never left out."""
+    steps: tuple[tuple[Callable[[Entry], Entry], int, Callable[[Entry], bool]], ...] = (
+        (_summarised, 0, lambda entry: _cost(entry) > target // 2),
+        (_summarised, 0, lambda _: True),
+        (_titled, 0, lambda _: True),
+        (_gone, _PRESENT, lambda entry: entry.id not in lately),
+        (_gone, _PRESENT, lambda _: True),
+        (_gone, 1, lambda _: True),
     )
     kept = list(entries)
     total = sum(map(_cost, kept))
-    for reduce, allowed in steps:
-        for number in range(len(kept) - 1, 0, -1):  # the newest stays whole
+    for reduce, spared, allowed in steps:
+        for number in range(len(kept) - 1, spared - 1, -1):
             if total <= target:
                 break
-            if allowed(kept[number]) and kept[number].id:
+            if kept[number].id and allowed(kept[number]):
                 smaller = reduce(kept[number])
                 total -= _cost(kept[number]) - _cost(smaller)
                 kept[number] = smaller
@@ -129,7 +133,7 @@ def _told(
     left = {entry.id for entry in feed.entries} - {entry.id for entry in fitted.entries}
     missed = sum(1 for one in left if one in lately) + crowded
     parts = (
-        "less markup" if not whole else f"{whole} older entries as summaries",
+        "less markup" if not whole else f"{whole} as summaries",
         f"{len(left)} left out" if left else "",
         _crowd(missed) if missed else "",
     )

@@ -47,13 +47,16 @@ def look(
     before: Sequence[Standing],
     after: Sequence[Standing],
     *,
+    chosen: Sequence[Standing] = (),
     limit: int = 0,
     lives: Callable[[Standing], bool] | None = None,
 ) -> Outlook:
     """What becomes of the subscribers of one feed.
 
-    Entries that are older than the `limit` newest left by age; 0: none did.  `lives` says that an
-    entry stands in an archive document.
+    `chosen` holds what would stand in it, were there room for all.  Entries that are older than the
+    `limit` newest of these left by age; 0: none did.  Of those for which there is no room, as many
+    made room for new ones as there are new ones.  `lives` says that an entry stands in an archive
+    document.
     """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
@@ -72,12 +75,20 @@ def look(
         if shown is not None:
             returned.add(shown.id)
         changes.append(Change("again" if shown else "new", one, shown or was))
-    published = sorted((o.published for o in after), reverse=True)[:limit]
-    updated = sorted((o.updated for o in after), reverse=True)[:limit]
-    for one in gone:
-        aged = published and (one.published <= published[-1] or one.updated <= updated[-1])
-        if one.id not in returned and not aged and not (lives and lives(one)):
-            changes.append(Change("lost", one))
+    window = chosen or after
+    wanted = {_base(one.id) for one in window}
+    published = sorted((o.published for o in window), reverse=True)[:limit]
+    updated = sorted((o.updated for o in window), reverse=True)[:limit]
+
+    def aged(one: Standing) -> bool:
+        old = published and (one.published <= published[-1] or one.updated <= updated[-1])
+        return bool(old) and _base(one.id) not in wanted
+
+    left = [o for o in gone if o.id not in returned and not aged(o) and not (lives and lives(o))]
+    if len(after) < len(window):
+        left.sort(key=lambda one: one.published)
+        del left[: sum(1 for c in changes if c.kind == "new")]
+    changes.extend(Change("lost", one) for one in left)
     count = {
         kind: sum(1 for c in changes if c.kind == kind)
         for kind in ("new", "updated", "lost", "again")

@@ -108,14 +108,13 @@ def prepare(
         chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )
     limits = {channel.slug: channel for channel in chosen}
-    fresh = {
-        feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
-    }
-    kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
-    listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
-    kept[SITE] = Rendering(digest(VERSION, config.site, public))
-
+    drafts = {}
+    for feed in edition.feeds:
+        slug = feed.slug
+        draft = _Draft(feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
+        known = renderings.get(slug)
+        if everything or not known or known._replace(entries=0) != _rendering(draft, edition):
+            drafts[slug] = draft
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
@@ -124,38 +123,36 @@ def prepare(
     for paths in edition.media.values():
         for path in paths:
             bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
-    stale = {
-        f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
-    }
-    for made in _rendered(
-        [
-            _Draft(f, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
-            for slug, f in stale.items()
-        ]
-    ):
+    for made in _rendered([*drafts.values()]):
         slug, channel = made.slug, limits[made.slug]
         for document in made.documents:
             bodies[formats.placed(document.name, private=channel.private)] = document.body
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
-        known = ledger.standing(slug)
-        if known is None and not begun:
-            known = _published(config, channel)
-        full = len(stale[slug].entries) >= channel.limit
+        rendering = _rendering(drafts[slug], edition)
+        renderings[slug] = rendering._replace(entries=len(standing[slug]))
+        shown = ledger.standing(slug)
+        if shown is None and not begun:
+            shown = _published(config, channel)
+        wanted = tuple(map(_standing, drafts[slug].feed.entries))
         shelf = ledger.shelf(slug) if channel.archive and found.seeds else None
         lives = partial(_archived, shelf) if shelf else None
         outlooks.append(
             forecast.look(
-                slug, known or (), standing[slug], limit=channel.limit if full else 0, lives=lives
-            )
+                slug, shown or (), standing[slug], chosen=wanted, lives=lives,
+                limit=channel.limit if len(wanted) >= channel.limit else 0,
+            )  # fmt: skip
         )
     outlooks.extend(
         forecast.look(slug, ledger.standing(slug) or (), ())
-        for slug in renderings
-        if slug not in kept
+        for slug in sorted(renderings.keys() - {SITE, *(channel.slug for channel in every)})
     )
     if not found.seeds:
         outlooks = [outlook._replace(bare=True) for outlook in outlooks]
+    kept = {channel.slug: renderings[channel.slug] for channel in every}
+    listed = [_listed(channel, kept[channel.slug], config) for channel in every]
+    public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
+    kept[SITE] = Rendering(digest(VERSION, config.site, public))
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
     for name, plain, packed in _packed(bodies, config.publish.precompressed):
@@ -344,15 +341,6 @@ def _chosen(
 # --- from feeds to documents --------------------------------------------------------------------
 
 
-def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
-    updated = int(feed.updated.timestamp())
-    inputs = digest(
-        VERSION, feed, budget, sorted(edition.lately[feed.slug]), edition.crowded[feed.slug]
-    )
-    media, expires = edition.media[feed.slug], edition.expires[feed.slug]
-    return Rendering(inputs, len(feed.entries), updated, expires, media)
-
-
 class _Draft(NamedTuple):
     """A feed that is to be written."""
 
@@ -360,6 +348,14 @@ class _Draft(NamedTuple):
     budget: int  # bytes
     lately: frozenset[str]  # ids of entries that are the last to be left out
     crowded: int  # how many of these are left out already
+
+
+def _rendering(draft: _Draft, edition: Edition) -> Rendering:
+    """What the documents are made from; how many entries there is room for does not count."""
+    feed, budget, lately, crowded = draft
+    inputs = digest(VERSION, feed, budget, sorted(lately), crowded)
+    updated = int(feed.updated.timestamp())
+    return Rendering(inputs, 0, updated, edition.expires[feed.slug], edition.media[feed.slug])
 
 
 class _Written(NamedTuple):
