@@ -7,13 +7,14 @@ whatever else it shares with an entry shown before.  A few go by the address ins
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import urls
 from feeds.model import PublishError, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from feeds.tables import Guard
 
@@ -50,13 +51,15 @@ def look(
     chosen: Sequence[Standing] = (),
     limit: int = 0,
     lives: Callable[[Standing], bool] | None = None,
+    returned: Mapping[str, bool] = MappingProxyType({}),
 ) -> Outlook:
     """What becomes of the subscribers of one feed.
 
     `chosen` holds what would stand in it, were there room for all.  Entries that are older than the
     `limit` newest of these left by age; 0: none did.  Of those for which there is no room, as many
     made room for new ones as there are new ones.  `lives` says that an entry stands in an archive
-    document.
+    document; `returned` holds the marks of those that came back from there, and whether with
+    another text.
     """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
@@ -64,17 +67,22 @@ def look(
     gone = [one for key, one in old.items() if key not in new]
     traits = {trait: one for one in gone for trait in _traits(one)}
     changes: list[Change] = []
-    returned: set[str] = set()
+    renamed: set[str] = set()
     for key, one in new.items():
         was = old.get(key)
         if was is not None and one.id in ids:
             if was[1:] != one[1:]:
                 changes.append(Change("updated", one, was))
             continue
-        shown = None if was else next((traits[t] for t in _traits(one) if t in traits), None)
+        if was is None and (edited := returned.get(mark(one))) is not None:
+            if edited:
+                was = one._replace(id=key)
+                changes.append(Change("again" if key != one.id else "updated", one, was))
+            continue
+        shown = was or next((traits[t] for t in _traits(one) if t in traits), None)
         if shown is not None:
-            returned.add(shown.id)
-        changes.append(Change("again" if shown else "new", one, shown or was))
+            renamed.add(shown.id)
+        changes.append(Change("again" if shown else "new", one, shown))
     window = chosen or after
     wanted = {_base(one.id) for one in window}
     published = sorted((o.published for o in window), reverse=True)[:limit]
@@ -84,7 +92,7 @@ def look(
         old = published and (one.published <= published[-1] or one.updated <= updated[-1])
         return bool(old) and _base(one.id) not in wanted
 
-    left = [o for o in gone if o.id not in returned and not aged(o) and not (lives and lives(o))]
+    left = [o for o in gone if o.id not in renamed and not aged(o) and not (lives and lives(o))]
     if len(after) < len(window):
         left.sort(key=lambda one: one.published)
         del left[: sum(1 for c in changes if c.kind == "new")]
@@ -98,6 +106,11 @@ def look(
         slug, count["new"], count["updated"], count["lost"], count["again"], moved, len(before),
         changes=tuple(changes),
     )  # fmt: skip
+
+
+def mark(entry: Standing) -> str:
+    """The last part of an entry's id, which stands for the article."""
+    return _base(entry.id).rpartition(":")[2]
 
 
 def _base(id_: str) -> str:

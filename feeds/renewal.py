@@ -23,6 +23,7 @@ from feeds import (
     publisher,
     recognition,
     selection,
+    shelving,
     workers,
 )  # fmt: skip
 from feeds.dates import utc
@@ -123,7 +124,7 @@ def prepare(
     for paths in edition.media.values():
         for path in paths:
             bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
-    for made in _rendered([*drafts.values()]):
+    for made in _settled(drafts, limits, ledger, now):
         slug, channel = made.slug, limits[made.slug]
         for document in made.documents:
             bodies[formats.placed(document.name, private=channel.private)] = document.body
@@ -139,9 +140,14 @@ def prepare(
         lives = partial(_archived, shelf) if shelf else None
         outlooks.append(
             forecast.look(
-                slug, shown or (), standing[slug], chosen=wanted, lives=lives,
+                slug,
+                shown or (),
+                standing[slug],
+                chosen=wanted,
                 limit=channel.limit if len(wanted) >= channel.limit else 0,
-            )  # fmt: skip
+                lives=lives,
+                returned=edition.returned[slug],
+            )
         )
     outlooks.extend(
         forecast.look(slug, ledger.standing(slug) or (), ())
@@ -245,7 +251,7 @@ def _keep_house(
 
 def _archived(shelf: Shelf, entry: Standing) -> bool:
     """Whether an entry that left its feed stands in an archive document of it."""
-    return bool(shelf.place(entry.id.rpartition(":")[2].partition(";")[0]))
+    return bool(shelf.place(forecast.mark(entry)))
 
 
 def _standing(entry: Entry) -> Standing:
@@ -356,6 +362,51 @@ def _rendering(draft: _Draft, edition: Edition) -> Rendering:
     inputs = digest(VERSION, feed, budget, sorted(lately), crowded)
     updated = int(feed.updated.timestamp())
     return Rendering(inputs, 0, updated, edition.expires[feed.slug], edition.media[feed.slug])
+
+
+def _settled(
+    drafts: dict[str, _Draft], channels: Mapping[str, Channel], ledger: Ledger, now: int
+) -> Iterator[_Written]:
+    """The documents of the feeds; what has no room in one goes to its archive documents, if any.
+
+    `drafts` are brought up to date with that.
+    """
+    pending = [*drafts]
+    while pending:
+        crowded = []
+        for made in _rendered([drafts[slug] for slug in pending]):
+            draft = drafts[made.slug]
+            if channels[made.slug].archive and len(made.standing) < len(draft.feed.entries):
+                drafts[made.slug] = _relieved(draft, made.standing, ledger.shelf(made.slug), now)
+                crowded.append(made.slug)
+            else:
+                yield made
+        pending = crowded
+    for slug in drafts:
+        if channels[slug].archive:
+            shelving.link(ledger.shelf(slug), now)
+
+
+def _relieved(draft: _Draft, fit: Sequence[Standing], shelf: Shelf, now: int) -> _Draft:
+    """The feed without what went to its archive documents, as there is room for but `fit`."""
+    entries = [(forecast.mark(one), one) for one in map(_standing, draft.feed.entries)]
+    room = {forecast.mark(one) for one in fit}
+    gone = shelving.relieve(
+        shelf,
+        [(mark, one.published) for mark, one in entries],
+        {mark for mark, _ in entries if mark not in room},
+        {m for n, (m, one) in enumerate(entries) if n < fitting.PRESENT or one.id in draft.lately},
+        now,
+    )
+    kept = [
+        entry
+        for entry, (mark, _) in zip(draft.feed.entries, entries, strict=True)
+        if mark not in gone
+    ]
+    feed = draft.feed._replace(entries=tuple(kept), updated=max(entry.updated for entry in kept))
+    lately = draft.lately & {entry.id for entry in kept}
+    crowded = draft.crowded + len(draft.lately) - len(lately)
+    return draft._replace(feed=editing.linked(feed, shelf), lately=lately, crowded=crowded)
 
 
 class _Written(NamedTuple):

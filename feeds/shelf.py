@@ -23,6 +23,7 @@ SCHEMA = """
         slug TEXT, mark TEXT, number INTEGER, PRIMARY KEY (slug, mark)
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS archived_number ON archived (slug, number);
+    ALTER TABLE archived ADD COLUMN version INTEGER DEFAULT 1;
 """
 OPEN = 0  # the number of what stands in the feed itself
 
@@ -82,11 +83,21 @@ class Shelf:
         return dict(found)
 
     def move(self, marks: Iterable[str], number: int) -> None:
-        """Let articles stand in another document from now on."""
+        """Let articles stand in another document from now on, as they are now."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?)",
-            ((self._slug, mark, number) for mark in marks),
+            """INSERT OR REPLACE INTO archived
+               VALUES (?, ?, ?, coalesce((SELECT version FROM articles WHERE mark = ?), 1))""",
+            ((self._slug, mark, number, mark) for mark in marks),
         )
+
+    def edited(self, mark: str) -> bool:
+        """Whether an article has really changed since it went to where it stands."""
+        found = self._db.execute(
+            """SELECT 1 FROM archived JOIN articles USING (mark)
+               WHERE slug = ? AND mark = ? AND articles.version > archived.version""",
+            (self._slug, mark),
+        )
+        return found.fetchone() is not None
 
     def drop(self, marks: Iterable[str]) -> None:
         """Let articles stand nowhere."""
