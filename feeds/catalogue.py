@@ -39,6 +39,7 @@ _SCHEMA = """
         ident INTEGER, twin INTEGER, title TEXT, link TEXT, notes TEXT
     );
     CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key TEXT);
+    CREATE INDEX by_winner ON twins (winner);
     CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (row INTEGER PRIMARY KEY, article TEXT, lookups TEXT, notes TEXT);
@@ -261,11 +262,13 @@ class Catalogue:
 
     def heading(self, row: int) -> Heading:
         """The heading in one row."""
+        from feeds import twins  # not needed where nothing changed
+
         found = self._db.execute(
             f"SELECT {_COLUMNS} FROM headings WHERE row = ?", (row,)
         ).fetchone()
         path = self._db.execute("SELECT path FROM folders WHERE id = ?", (row >> 32,)).fetchone()[0]
-        return self._made(path, found)
+        return self._made(path, found)._replace(beside=twins.beside(self._db, row))
 
     @staticmethod
     def _made(folder: bytes, row: Row) -> Heading:
@@ -279,7 +282,7 @@ class Catalogue:
         self, likeness: Likeness, decisions: Decisions, affected: list[Heading] | None = None
     ) -> None:
         """Decide anew which files are of one article, as `twins.settle` says."""
-        from feeds import twins  # not needed where nothing changed
+        from feeds import twins
 
         twins.settle(self._db, self.heading, likeness, decisions, affected)
 
@@ -335,20 +338,24 @@ class Catalogue:
         """The articles that are due at `now`, newest first, with their rows; one for each article.
 
         `order` is "published" or "updated"; ties are settled by the other date, then by identity.
-        They are fetched `chunk` at a time, then twice as many, and so on.
+        They are fetched `chunk` at a time, then twice as many, and so on.  Those of a `source` are
+        those of which any file lies in it.
         """
-        folders = {
-            number: path
-            for number, path in self._db.execute("SELECT id, path FROM folders")
-            if source is None or os.fsdecode(path.partition(b"/")[0]) == source
-        }
+        from feeds import twins
+
+        folders = dict(self._db.execute("SELECT id, path FROM folders"))
         updated = f"CASE WHEN updated > {now:d} THEN published ELSE updated END"
         keys = (
             f"published DESC, {updated} DESC"
             if order == "published"
             else f"{updated} DESC, published DESC"
         )
-        where = "" if source is None else f"AND row >> 32 IN ({', '.join(map(str, folders))})"
+        where = ""
+        if source is not None:
+            top = os.fsencode(source)
+            inside = [n for n, path in folders.items() if path.partition(b"/")[0] == top]
+            ours = f"row >> 32 IN ({', '.join(map(str, inside))})"
+            where = f"AND ({ours} OR row IN (SELECT winner FROM twins WHERE {ours}))"
         query = f"""SELECT row, {_COLUMNS} FROM headings
                     WHERE published <= {now:d} {where}
                     AND row NOT IN (SELECT row FROM twins WHERE row <> winner)
@@ -357,7 +364,8 @@ class Catalogue:
         while True:
             found = self._db.execute(query, (chunk, start)).fetchall()
             for row, *columns in found:
-                yield row, self._made(folders[row >> 32], columns).clipped(now)
+                made = self._made(folders[row >> 32], columns)
+                yield row, made._replace(beside=twins.beside(self._db, row)).clipped(now)
             if len(found) < chunk:
                 return
             start += chunk

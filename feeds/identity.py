@@ -15,10 +15,17 @@ from zlib import crc32
 from feeds import urls
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from feeds.model import Heading
 
-# <source>/<id>_<title>.md or <source>/<id>.md: the id survives an edit of the title.
-_NUMBERED = re.compile(r"(\d{3,}|[0-9a-f]{8,})(?=[_.]|\Z)")
+# <source>/<id>_<title>.md or <source>/<id>.md: the id survives an edit of the title.  A year, a
+# month, a day or a time there says when, not which: several articles have it.
+_DATE = (
+    r"(?:19|20)\d\d(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?)?)?(?:[_.]|\Z)"
+)
+_NUMBERED = re.compile(rf"(?!{_DATE})(\d{{3,}}|[0-9a-f]{{8,}})(?=[_.]|\Z)")
+_QUARTER = 900  # seconds: a day without a time begins at a quarter of an hour in every zone
 
 
 def key(heading: Heading) -> str:
@@ -35,7 +42,7 @@ def address(text: str) -> str:
 
 
 def number_of(path: str) -> str:
-    """The id that stands at the beginning of a seed's name; "" where none does."""
+    """The id that stands at the beginning of a seed's name; "" where none does, or only a date."""
     found = _NUMBERED.match(path, path.rfind("/") + 1)
     return found[1] if found else ""
 
@@ -50,12 +57,27 @@ def twin(source: str, number: str, published: int) -> int | None:
     """What two files of one article share though its address was edited along with its title.
 
     Their source, the `number_of` their paths and the instant of publication, as one number; None
-    for a name without an id.
+    for a name without an id.  Two articles may share it too: see `sure`.
     """
     if not number:
         return None
     place = f"{source}/{number}".encode("utf-8", "surrogateescape")
     return crc32(place) << 31 | published & 0x7FFF_FFFF
+
+
+def sure(one: Heading, other: Heading) -> bool:
+    """Whether two headings with one key, or one twin, are of one article whatever their texts say.
+
+    They are of the same file; or of the same title, and the same instant or id in the name; or of
+    the same id and an instant that is more than a day.
+    """
+    number = number_of(one.path)
+    numbered = number != "" and number == number_of(other.path)
+    instant = one.published == other.published
+    if one.title == other.title:
+        return numbered or instant
+    precise = one.published % _QUARTER != 0
+    return one.path == other.path or (numbered and instant and precise)
 
 
 def apart(one: Heading, other: Heading) -> bool:
@@ -72,9 +94,14 @@ def apart(one: Heading, other: Heading) -> bool:
     )
 
 
-def salted(key: str, heading: Heading) -> str:
-    """A key for an article whose own `key` belongs to another article already."""
-    return f"{key}#{number_of(heading.path) or heading.published}"
+def salted(key: str, heading: Heading, taken: Collection[str] = ()) -> str:
+    """A key for an article whose own `key` belongs to another article already; none of `taken`."""
+    salts = (
+        number_of(heading.path) or f"{heading.published}",
+        f"{heading.published}-{mark(heading.title)[:8]}",
+    )
+    salted = (f"{key}#{salt}" for salt in salts)
+    return next((k for k in salted if k not in taken), f"{key}#{mark(heading.path)[:8]}")
 
 
 def mark(key: str) -> str:

@@ -99,12 +99,17 @@ class Heading(NamedTuple):
     published: int  # seconds since the epoch
     updated: int  # seconds since the epoch, never earlier than `published`
     notes: tuple[str, ...] = ()  # what was repaired to understand it, each as `note` writes it
+    beside: tuple[str, ...] = ()  # first-level folders of other files that hold the article
 
     @property
     def source(self) -> str:
         """The first-level folder the seed lies in; "" for a seed directly in the seed folder."""
         folder, slash, _ = self.path.partition("/")
         return folder if slash else ""
+
+    def within(self, source: str | None) -> bool:
+        """Whether one of the article's files lies in this source; every article is in None."""
+        return source is None or source == self.source or source in self.beside
 
     def clipped(self, now: int) -> Heading:
         """The heading without an update of the future."""

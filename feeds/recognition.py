@@ -188,12 +188,17 @@ def alike(old: Heading, new: Heading) -> bool:
     """Whether two headings are most likely of one article though their keys differ.
 
     The same file or the same id in the file's name, and the same title or instant; or both these.
+    But a file whose instant changed with its address, beyond the host, holds another article, as
+    one that is written anew each day under the same title.
     """
     number = identity.number_of(old.path)
     place = old.path == new.path or (
         number != "" and number == identity.number_of(new.path) and old.source == new.source
     )
     title, instant = old.title == new.title, old.published == new.published
+    if place and title and not instant and old.link and new.link:
+        pages = (identity.key(one).partition("#")[0].partition("/")[2] for one in (old, new))
+        return len(set(pages)) == 1
     return (place and (title or instant)) or (title and instant)
 
 
@@ -280,14 +285,14 @@ def marked(heading: Heading, shared: str | None, register: Register) -> str:
     account = register.account(mark)
     if shared is not None and "#" not in shared:
         return mark
-    if account is None:
-        like = register.like(heading) if "#" in key else ()
-        return next((a.mark for a in like if alike(a.heading, heading)), mark)
-    if not identity.apart(account.heading, heading):
+    if account is not None and identity.sure(account.heading, heading):
         return mark
-    for other in register.like(heading):
-        if alike(other.heading, heading):
-            return other.mark
+    if account is not None or "#" in key:
+        for other in register.like(heading):
+            if alike(other.heading, heading):
+                return other.mark
+    if account is None or not identity.apart(account.heading, heading):
+        return mark
     return identity.mark(identity.salted(key, heading))
 
 

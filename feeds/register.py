@@ -67,7 +67,8 @@ class Account(NamedTuple):
         """The account as the heading of a seed."""
         from feeds.model import Heading
 
-        return Heading(self.path, self.title, "", self.published, self.changed)
+        link = "" if self.key.startswith("path:") else f"https://{self.key}"
+        return Heading(self.path, self.title, link, self.published, self.changed)
 
 
 class Change(NamedTuple):

@@ -48,8 +48,7 @@ def lately(channel: Channel, recent: Iterable[Recent], now: int) -> list[tuple[i
     for row, heading, arrived, changed in recent:
         edited = channel.edits == "new" or (channel.archive and channel.edits != "silent")
         end = channel.recent + (max(arrived, changed) if edited else arrived)
-        ours = channel.source is None or channel.source == heading.source
-        if heading.published <= now < end and ours and takes(heading):
+        if heading.published <= now < end and heading.within(channel.source) and takes(heading):
             found.append((row, heading, end))
     return found
 
@@ -84,10 +83,7 @@ def touched(channels: Iterable[Channel], affected: Iterable[Heading]) -> Iterato
     headings = tuple(affected)
     for channel in channels:
         takes = test(channel.rule)
-        if any(
-            (channel.source is None or channel.source == heading.source) and takes(heading)
-            for heading in headings
-        ):
+        if any(heading.within(channel.source) and takes(heading) for heading in headings):
             yield channel
 
 

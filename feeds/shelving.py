@@ -149,9 +149,7 @@ def locate(
 def _taking(channel: Channel, now: int) -> Callable[[Heading], bool]:
     takes = selection.test(channel.rule)
     return lambda heading: (
-        heading.published <= now
-        and channel.source in {None, heading.source}
-        and bool(takes(heading))
+        heading.published <= now and heading.within(channel.source) and bool(takes(heading))
     )
 
 

@@ -1,8 +1,9 @@
 """Which files hold one and the same article, and which only share an address.
 
 Files are of one article when their keys are equal, or when they have the same id in their names,
-the same source and the same instant of publication.  Equal keys alone prove nothing where
-everything else differs: many pages have an address that is only the site's front door.
+the same source and the same instant of publication.  That alone proves nothing: many pages have an
+address that is only the site's front door, and many names begin with a number that is no id.  So
+`identity.sure` must say so too, or their texts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from feeds import identity
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from feeds.model import Heading
 
@@ -49,7 +50,13 @@ class _Member(NamedTuple):
 
     @property
     def age(self) -> tuple[int, int, str]:
+        """The newest text comes last."""
         return self.heading.updated, self.heading.published, self.heading.path
+
+    @property
+    def birth(self) -> tuple[int, int, str]:
+        """The oldest article comes first, however often it was captured since."""
+        return self.heading.published, self.heading.updated, self.heading.path
 
 
 def settle(
@@ -77,9 +84,9 @@ def settle(
         )
     after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
     if affected is not None:
-        moved = (row for row in before.keys() | after.keys() if before.get(row) != after.get(row))
-        there = (row for row in moved if _there(db, row))
-        affected.extend(heading(row) for row in there)
+        moved = {row for row in before.keys() | after.keys() if before.get(row) != after.get(row)}
+        there = {row for row in moved if _there(db, row)} | _kin(db, affected)
+        affected.extend(heading(row) for row in sorted(there))
 
 
 def families(db: sqlite3.Connection) -> Iterator[Family]:
@@ -89,6 +96,28 @@ def families(db: sqlite3.Connection) -> Iterator[Family]:
         found.setdefault((winner, key), []).append(row)
     for (winner, key), rows in found.items():
         yield Family(key, winner, tuple(rows))
+
+
+def _kin(db: sqlite3.Connection, headings: Collection[Heading]) -> set[int]:
+    """The rows of all files of the articles that one of these headings is of."""
+    idents = json.dumps([identity.short(identity.key(one)) for one in headings])
+    found = db.execute(
+        """SELECT DISTINCT kin.row FROM twins JOIN headings USING (row)
+           JOIN twins AS kin USING (winner)
+           WHERE ident IN (SELECT value FROM json_each(?))""",
+        (idents,),
+    )
+    return {row for (row,) in found}
+
+
+def beside(db: sqlite3.Connection, row: int) -> tuple[str, ...]:
+    """The first-level folders of the other files of the article that is published from a row."""
+    found = db.execute(
+        """SELECT path FROM twins JOIN folders ON folders.id = row >> 32
+           WHERE winner = ? AND row <> winner""",
+        (row,),
+    )
+    return tuple(sorted({os.fsdecode(path.partition(b"/")[0]) for (path,) in found}))
 
 
 def _there(db: sqlite3.Connection, row: int) -> bool:
@@ -131,30 +160,40 @@ def _families(
         yield Family(f"{identity.key(own)}#{identity.mark(own.path)[:8]}", row, (row,))
     found = [one for one in found if one[0] in members]
     sharing: dict[int, list[_Member]] = {}
-    for row, ident, _ in found:
-        sharing.setdefault(ident, []).append(members[row])
-    keys: dict[int, str] = {}
+    numbered: dict[int, list[_Member]] = {}
     joined = _Union()
-    for ident, group in sharing.items():
-        for number, cluster in enumerate(_clusters(group, likeness)):
-            oldest = cluster[0].heading
-            key = identity.key(oldest)
-            for member in cluster:
-                keys[member.row] = identity.salted(key, oldest) if number else key
-                joined.join(member.row, ("ident", ident, number))
     for row, ident, twin in found:
+        sharing.setdefault(ident, []).append(members[row])
         if twin is not None:
-            joined.join(row, ("twin", twin))
+            numbered.setdefault(twin, []).append(members[row])
         if ident in decisions.joined:
             joined.join(row, ("joined", decisions.joined[ident]))
+    clusters = [_clusters(group, likeness) for group in sharing.values()]
+    keys = {row: key for found in clusters for row, key in _keys(found)}
+    clusters += [_clusters(group, likeness) for group in numbered.values()]
+    for first, *others in (cluster for found in clusters for cluster in found):
+        for member in others:
+            joined.join(member.row, first.row)
     groups: dict[object, list[_Member]] = {}
     for row, member in members.items():
         groups.setdefault(joined.root(row), []).append(member)
     for group in groups.values():
         by_age = sorted(group, key=lambda member: member.age)
-        key = keys[by_age[0].row]
-        if len(group) > 1 or key != identity.key(by_age[0].heading):
+        oldest = min(group, key=lambda member: member.birth)
+        key = keys[oldest.row]
+        if len(group) > 1 or key != identity.key(oldest.heading):
             yield Family(key, by_age[-1].row, tuple(member.row for member in by_age))
+
+
+def _keys(clusters: Iterable[Sequence[_Member]]) -> Iterator[tuple[int, str]]:
+    """The key of each file of those that share one: only the first article has it as it is."""
+    taken: list[str] = []
+    for cluster in clusters:
+        oldest = cluster[0].heading
+        key = identity.key(oldest)
+        taken.append(identity.salted(key, oldest, taken) if taken else key)
+        for member in cluster:
+            yield member.row, taken[-1]
 
 
 def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
@@ -171,9 +210,9 @@ def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
 
 
 def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member]]:
-    """Files with one key, parted into articles, each from its oldest file on."""
+    """Files that share a key or a twin, parted into articles, each from its oldest file on."""
     clusters: list[list[_Member]] = []
-    for member in sorted(group, key=lambda member: member.age):
+    for member in sorted(group, key=lambda member: member.birth):
         for cluster in clusters:
             if any(_same(other.heading, member.heading, likeness) for other in cluster):
                 cluster.append(member)
@@ -184,7 +223,7 @@ def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member
 
 
 def _same(one: Heading, other: Heading, likeness: Likeness) -> bool:
-    return not identity.apart(one, other) or likeness(one, other) >= _SAME
+    return identity.sure(one, other) or likeness(one, other) >= _SAME
 
 
 class _Union:

@@ -555,6 +555,34 @@ def test_the_same_address_in_two_sources_is_one_article(site: Site) -> None:
     assert [p.code for p in report.repaired] == ["twin"]
 
 
+def test_an_article_in_two_sources_stands_in_the_feed_of_both(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whichever of its files was captured last: readers of one source don't follow the other."""
+    site.configure(SOURCES)
+    for number in range(3):
+        site.write(f"politics/{number}.md", article(number))
+        site.write(f"world/{number}.md", article(number, epoch=(NOW - 5000) * 1000))
+    site.write("world/9.md", article(9))
+    site.build()
+    shared = ["Article 2", "Article 1", "Article 0"]
+    assert (site.titles("politics"), site.titles("world")) == (shared, ["Article 9", *shared])
+    assert site.titles("all") == ["Article 9", *shared]
+    for when, source in ((4000, "politics"), (3000, "world")):
+        for number in range(3):
+            text = article(number, epoch=(NOW - when) * 1000, body=f"<p>edited {when}</p>")
+            site.write(f"{source}/{number}.md", text)
+        site.build()
+        assert (site.titles("politics"), site.titles("world")) == (shared, ["Article 9", *shared])
+        for slug in ("politics", "world", "all"):
+            assert site.items(slug)[-1]["content_html"] == f"<p>edited {when}</p>"
+        assert site.bytes() == fresh(site, tmp_path_factory)
+    (site.root / "seeds/world/0.md").unlink()
+    site.build()
+    assert site.titles("world") == ["Article 9", *shared[:2]]
+    assert site.titles("politics") == shared
+
+
 # --- pictures -----------------------------------------------------------------------------------
 
 

@@ -42,6 +42,98 @@ def only(site: Site) -> dict[str, object]:
     return item
 
 
+# --- two articles, however alike their names ------------------------------------------------------
+
+TEXTS = (
+    "Waves of nine metres broke over the harbour wall, and the ferry stayed where it was all day.",
+    "She was elected again with sixty-one percent of all votes; her rival congratulated at night.",
+    "Three to one in pouring rain: the home team has not won so clearly for eleven long years.",
+)
+DAY_ONLY = {"epoch": None, "date": "2020-07-01"}
+OTHERS: dict[str, list[tuple[str, dict[str, object]]]] = {
+    "a day for a number": [
+        ("s/20200701_storm.md", {"title": "Storm", "link": "https://x.example/storm", **DAY_ONLY}),
+        ("s/20200701_vote.md", {"title": "Vote", "link": "https://x.example/vote", **DAY_ONLY}),
+        ("s/20200701_game.md", {"title": "Game", "link": "https://x.example/game", **DAY_ONLY}),
+    ],
+    "a number that is no id": [
+        ("s/1047_storm.md", {"title": "Storm", "link": "https://x.example/storm", **DAY_ONLY}),
+        ("s/1047_vote.md", {"title": "Vote", "link": "https://x.example/vote", **DAY_ONLY}),
+        ("s/1047_game.md", {"title": "Game", "link": "https://x.example/game", **DAY_ONLY}),
+    ],
+    "a year for a number, no address": [
+        ("s/2020_storm.md", {"title": "Storm", "link": ""}),
+        ("s/2020_vote.md", {"title": "Vote", "link": "", **dated(OLD + DAY)}),
+        ("s/2020_game.md", {"title": "Game", "link": "", **dated(OLD + 2 * DAY)}),
+    ],
+    "one number, no address": [
+        ("s/1047_storm.md", {"title": "Storm", "link": ""}),
+        ("s/1047_vote.md", {"title": "Vote", "link": "", **dated(OLD + DAY)}),
+        ("s/1047_game.md", {"title": "Game", "link": "", **dated(OLD + 2 * DAY)}),
+    ],
+    "releases with one address, of one day": [
+        ("s/v1.0.1.md", {"title": "Version 1.0.1", "link": "https://x.example/changes", **DAY_ONLY}),
+        ("s/v1.0.2.md", {"title": "Version 1.0.2", "link": "https://x.example/changes", **DAY_ONLY}),
+        ("s/v1.0.3.md", {"title": "Version 1.0.3", "link": "https://x.example/changes", **DAY_ONLY}),
+    ],
+    "one title and address": [
+        ("s/a.md", {"title": "Weather", "link": "https://x.example/today"}),
+        ("s/b.md", {"title": "Weather", "link": "https://x.example/today", **dated(OLD + DAY)}),
+        ("s/c.md", {"title": "Weather", "link": "https://x.example/today", **dated(OLD + 2 * DAY)}),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("ledger", ["kept", "lost"])
+def test_different_articles_are_never_one(site: Site, name: str, ledger: str) -> None:
+    site.configure(PLAIN)
+    announced: list[str] = []
+    for (path, changes), words in zip(OTHERS[name], TEXTS, strict=True):
+        site.write(path, article(1, body=f"<p>{words}</p>", **changes))
+        site.build()
+        found = {str(item["content_html"]): str(item["id"]) for item in site.items()}
+        announced.append(found[f"<p>{words}</p>"])
+        assert set(found.values()) == set(announced)
+    assert len(set(announced)) == 3
+    if ledger == "lost":
+        shutil.rmtree(site.root / ".feeds")
+        site.build()
+        assert {item["id"] for item in site.items()} == set(announced)
+
+
+@pytest.mark.parametrize("path", ["s/today.md", "s/2020_07_02_weather.md"])
+def test_an_article_that_takes_anothers_place_is_new(site: Site, path: str) -> None:
+    """A file that is written anew each day, or one that goes when the next one comes."""
+    site.configure(PLAIN)
+    first = "s/today.md" if path == "s/today.md" else "s/2020_07_01_weather.md"
+    site.write(first, article(1, title="Weather", body=f"<p>{TEXTS[0]}</p>"))
+    site.build()
+    old = only(site)["id"]
+    (site.root / "seeds" / first).unlink()
+    site.write(path, article(2, title="Weather", body=f"<p>{TEXTS[1]}</p>"))
+    site.build()
+    assert only(site)["id"] != old
+
+
+def test_an_address_that_several_share_is_the_firsts_own(site: Site) -> None:
+    """And that is by the date that an article states, not by when it was captured again."""
+    shared = {"link": "https://front.example/"}
+    for number in range(2):
+        text = article(number, body=f"<p>{TEXTS[number]}</p>", **shared)
+        site.write(f"s/p{number}.md", text)
+    site.build()
+    ids = {item["title"]: item["id"] for item in site.items()}
+    again = dated(OLD)["date"]
+    site.write(
+        "s/p0.md",
+        article(0, body=f"<p>{TEXTS[0]}</p>", **shared, date=again, epoch=(NOW - 9) * 1000),
+    )
+    shutil.rmtree(site.root / ".feeds")
+    site.build()
+    assert {item["title"]: item["id"] for item in site.items()} == ids
+
+
 # --- one article, whatever becomes of it ---------------------------------------------------------
 
 CHANGES: dict[str, tuple[str, dict[str, object]]] = {

@@ -96,7 +96,9 @@ def test_without_an_address_the_place_serves() -> None:
     ("path", "number"),
     [
         ("s/5504336_a.md", "5504336"), ("s/5504336.md", "5504336"), ("s/4f5272d95a507ae4.txt", "4f5272d95a507ae4"),
-        ("s/12.md", ""), ("s/title.md", ""), ("123/title.md", ""), ("s/2020-01-01-title.md", ""), ("s/deadbeef-x.md", ""),
+        ("s/12.md", ""), ("s/2026_storm.md", ""), ("s/202611_storm.md", ""), ("s/20261120_storm.md", ""),
+        ("s/20261120093000_storm.md", ""), ("s/2026_11_20_storm.md", ""), ("s/20269920_a.md", "20269920"), ("s/3026_a.md", "3026"),
+        ("s/title.md", ""), ("123/title.md", ""), ("s/2020-01-01-title.md", ""), ("s/deadbeef-x.md", ""),
     ],
 )  # fmt: skip
 def test_numbers_in_names(path: str, number: str) -> None:
