@@ -56,6 +56,7 @@ class Edition(NamedTuple):
     lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
     crowded: dict[str, int]  # by slug: how many more arrived lately than have room
     returned: dict[str, dict[str, bool]]  # by slug: what came back, as `shelving.Arranged` has it
+    vanished: dict[str, list[str]]  # by slug: what is gone, as it has it
     expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
     measured: measuring.Measured
 
@@ -94,7 +95,7 @@ def edit(
         recognition.accounts(again, register, recipe, now, texts=texts)
         if texts:
             recognition.removals(catalogue, register, now)
-    chosen, lately, crowded, expires, returned = windows(
+    chosen, lately, crowded, expires, returned, vanished = windows(
         channels, catalogue, ledger, affected, now, parse_all
     )
     standing = {row: heading for window in chosen.values() for row, heading in window}
@@ -134,7 +135,7 @@ def edit(
         c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
         for c in channels
     }
-    return Edition(tuple(feeds), media, rows, ids, crowded, returned, expires, measured)
+    return Edition(tuple(feeds), media, rows, ids, crowded, returned, vanished, expires, measured)
 
 
 class Windows(NamedTuple):
@@ -145,6 +146,7 @@ class Windows(NamedTuple):
     crowded: dict[str, int]  # how many more did than have room
     expires: dict[str, int]  # when an entry leaves by itself; 0: none does
     returned: dict[str, dict[str, bool]]  # what came back, as `shelving.Arranged` has it
+    vanished: dict[str, list[str]]  # what is gone, as it has it
 
 
 def windows(
@@ -160,7 +162,7 @@ def windows(
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
     register = ledger.register
-    made = Windows({}, {}, {}, {}, {channel.slug: {} for channel in channels})
+    made = Windows({}, {}, {}, {}, {c.slug: {} for c in channels}, {c.slug: [] for c in channels})
     chosen = made.chosen
     pending = list(channels)
     while pending:
@@ -177,11 +179,12 @@ def windows(
             more = [(row, heading) for row, heading, _ in late]
             if channel.archive:
                 looked_for, recall = _looked_for(channel, ledger, affected)
-                more, returned = shelving.arrange(
+                more, returned, vanished = shelving.arrange(
                     channel, window, more, catalogue, register, ledger.shelf(channel.slug), now,
                     looked_for, recall=recall,
                 )  # fmt: skip
                 made.returned[channel.slug].update(returned)
+                made.vanished[channel.slug].extend(vanished)
                 inside = {row for row, _ in more}
                 window = [one for one in window if one[0] in inside]
                 late = [one for one in late if one[0] in inside]

@@ -39,6 +39,8 @@ class Outlook(NamedTuple):
     again: int = 0  # articles that were shown before, under another id
     again_by_address: int = 0  # the same for readers that go by the address of the article
     entries: int = 0  # that stand in the feed now
+    archived: int = 0  # that stand in archive documents now, counted where some of these vanish
+    vanished: int = 0  # how many of `lost` these are
     bare: bool = False  # no seed is left at all, as where a disk was not mounted
     changes: tuple[Change, ...] = ()
 
@@ -52,6 +54,8 @@ def look(
     limit: int = 0,
     lives: Callable[[Standing], bool] | None = None,
     returned: Mapping[str, bool] = MappingProxyType({}),
+    vanished: Sequence[Standing] = (),
+    archived: int = 0,
 ) -> Outlook:
     """What becomes of the subscribers of one feed.
 
@@ -59,7 +63,7 @@ def look(
     `limit` newest of these left by age; 0: none did.  Of those for which there is no room, as many
     made room for new ones as there are new ones.  `lives` says that an entry stands in an archive
     document; `returned` holds the marks of those that came back from there, and whether with
-    another text.
+    another text; `vanished` are gone from there, of so many `archived`.
     """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
@@ -96,7 +100,7 @@ def look(
     if len(after) < len(window):
         left.sort(key=lambda one: one.published)
         del left[: sum(1 for c in changes if c.kind == "new")]
-    changes.extend(Change("lost", one) for one in left)
+    changes.extend(Change("lost", one) for one in (*left, *vanished))
     count = {
         kind: sum(1 for c in changes if c.kind == kind)
         for kind in ("new", "updated", "lost", "again")
@@ -104,7 +108,7 @@ def look(
     moved = sum(1 for key, one in new.items() if key in old and _link(one) not in links)
     return Outlook(
         slug, count["new"], count["updated"], count["lost"], count["again"], moved, len(before),
-        changes=tuple(changes),
+        archived, len(vanished), changes=tuple(changes),
     )  # fmt: skip
 
 
@@ -131,7 +135,9 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
     """Raise PublishError when more would be shown again, or vanish, than the guard lets pass."""
     for outlook in outlooks:
         harmed = outlook.again + outlook.lost
-        few = harmed <= guard.least or harmed * 100 <= guard.share * outlook.entries
+        entries = outlook.entries + outlook.archived
+        shares = ((harmed, entries), (harmed - outlook.vanished, outlook.entries))
+        few = all(n <= guard.least or n * 100 <= guard.share * of for n, of in shares)
         if not harmed or (few and not outlook.bare):
             continue
         example = next(c for c in outlook.changes if c.kind in {"again", "lost"})
@@ -140,10 +146,12 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
             f"its id was {was.id} and would be {example.entry.id}"
             if example.kind == "again"
             else "it stands in the feed and would no longer"
+            if not outlook.vanished
+            else "it stands in the feed or its archive documents and would no longer"
         )
         bare = "  the seed folder is empty: is its disk mounted?\n" if outlook.bare else ""
         raise PublishError(
-            f"{outlook.slug}: of {outlook.entries} entries, {outlook.again} would be shown again to"
+            f"{outlook.slug}: of {entries} entries, {outlook.again} would be shown again to"
             f" everyone who follows it, and {outlook.lost} would vanish; so nothing was published\n"
             f"  such as {example.entry.title!r}: {became}\n{bare}"
             "  `feeds plan` lists them all. If it is an accident, undo what was changed; if it is"

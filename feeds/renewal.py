@@ -7,7 +7,6 @@ Feeds that no change can touch keep their documents, unread.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ from feeds import (
     forecast,
     formats,
     measuring,
+    outlooks,
     publisher,
     recognition,
     selection,
@@ -32,7 +32,6 @@ from feeds.ledger import Rendering
 from feeds.model import (
     VERSION,
     ConfigError,
-    FeedsError,
     Listed,
     PublishError,
     Report,
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from feeds.editing import Edition
     from feeds.forecast import Outlook
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Entry, Feed, Heading, Published
+    from feeds.model import Channel, Document, Feed, Heading, Published
     from feeds.register import Register
     from feeds.shelf import Shelf
     from feeds.survey import Found
@@ -104,7 +103,7 @@ def prepare(
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    _keep_house(every, ledger, config, before, everything=everything)
+    dropped = _keep_house(every, ledger, config, before, everything=everything)
     edition = editing.edit(
         chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )
@@ -114,13 +113,14 @@ def prepare(
         slug = feed.slug
         draft = _Draft(feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
         known = renderings.get(slug)
-        if everything or not known or known._replace(entries=0) != _rendering(draft, edition):
+        same = known and known._replace(entries=0) == _rendering(draft, edition)
+        if everything or edition.vanished[slug] or not same:
             drafts[slug] = draft
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
-    outlooks: list[Outlook] = []
+    expected: list[Outlook] = []
     for paths in edition.media.values():
         for path in paths:
             bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
@@ -131,30 +131,24 @@ def prepare(
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
         rendering = _rendering(drafts[slug], edition)
-        renderings[slug] = rendering._replace(entries=len(standing[slug]))
-        shown = ledger.standing(slug)
-        if shown is None and not begun:
-            shown = _published(config, channel)
-        wanted = tuple(map(_standing, drafts[slug].feed.entries))
-        shelf = ledger.shelf(slug) if channel.archive and found.seeds else None
-        lives = partial(_archived, shelf) if shelf else None
-        outlooks.append(
-            forecast.look(
-                slug,
-                shown or (),
-                standing[slug],
-                chosen=wanted,
-                limit=channel.limit if len(wanted) >= channel.limit else 0,
-                lives=lives,
-                returned=edition.returned[slug],
+        renderings[slug] = rendering._replace(entries=len(made.standing))
+        expected.append(
+            outlooks.of_feed(
+                channel,
+                drafts[slug].feed.entries,
+                made.standing,
+                edition,
+                dropped,
+                config,
+                ledger,
+                begun=begun,
+                bare=not found.seeds,
             )
         )
-    outlooks.extend(
-        forecast.look(slug, ledger.standing(slug) or (), ())
-        for slug in sorted(renderings.keys() - {SITE, *(channel.slug for channel in every)})
-    )
+    gone = sorted(renderings.keys() - {SITE, *(channel.slug for channel in every)})
+    expected.extend(outlooks.of_gone(gone, every, dropped, config, ledger))
     if not found.seeds:
-        outlooks = [outlook._replace(bare=True) for outlook in outlooks]
+        expected = [outlook._replace(bare=True) for outlook in expected]
     kept = {channel.slug: renderings[channel.slug] for channel in every}
     listed = [_listed(channel, kept[channel.slug], config) for channel in every]
     public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
@@ -166,7 +160,7 @@ def prepare(
     ours = set(_names(every, kept, config.publish.precompressed, ledger))
     others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
-        config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
+        config, bodies, times, before, others, kept, standing, tuple(expected), listed, every,
         edition, tuple(notes), chosen is every,
     )  # fmt: skip
 
@@ -238,41 +232,22 @@ def _keep_house(
     before: Mapping[str, Published],
     *,
     everything: bool,
-) -> None:
-    """Forget the archive documents of feeds that have none any more, and find damaged ones."""
+) -> dict[str, list[str]]:
+    """Forget the archive documents of feeds that have none any more, and find damaged ones.
+
+    Returned are the marks of what stood in those that are forgotten, by slug.
+    """
     archiving = {channel.slug: channel for channel in every if channel.archive}
+    dropped = {}
     for slug in ledger.shelved() - archiving.keys():
-        ledger.shelf(slug).clear()
+        shelf = ledger.shelf(slug)
+        dropped[slug] = [mark for mark, number in sorted(shelf.places().items()) if number]
+        shelf.clear()
         ledger.register.keep_fact(f"taken by {slug}", "")
     if everything:
         for channel in archiving.values():
             archives.spoil(channel, ledger, config, before)
-
-
-def _archived(shelf: Shelf, entry: Standing) -> bool:
-    """Whether an entry that left its feed stands in an archive document of it."""
-    return bool(shelf.place(forecast.mark(entry)))
-
-
-def _standing(entry: Entry) -> Standing:
-    return Standing(
-        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
-        int(entry.updated.timestamp()),
-    )  # fmt: skip
-
-
-def _published(config: Config, channel: Channel) -> tuple[Standing, ...] | None:
-    """What stands in the feed by the output folder alone, where no ledger remembers it."""
-    from feeds.formats import reading
-
-    for form in ("json", "atom", "rss"):
-        name = f"{channel.slug}/{formats.FILES[form][0]}"
-        name = formats.placed(name, private=channel.private)
-        body = publisher.body_of(config.paths.out, name)
-        if body is not None:
-            with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
-                return tuple(one._replace(says="") for one in reading.entries(body, name))
-    return None
+    return dropped
 
 
 def known_as(config: Config, register: Register) -> Config:
@@ -389,7 +364,7 @@ def _settled(
 
 def _relieved(draft: _Draft, fit: Sequence[Standing], shelf: Shelf, now: int) -> _Draft:
     """The feed without what went to its archive documents, as there is room for but `fit`."""
-    entries = [(forecast.mark(one), one) for one in map(_standing, draft.feed.entries)]
+    entries = [(forecast.mark(one), one) for one in map(outlooks.standing_of, draft.feed.entries)]
     room = {forecast.mark(one) for one in fit}
     gone = shelving.relieve(
         shelf,
@@ -433,7 +408,7 @@ def _written(draft: _Draft) -> Iterator[_Written]:
     for document in fitted.documents:
         if faults := proof.read(document, fitted.feed):
             raise PublishError(proof.refusal(document, faults))
-    standing = tuple(map(_standing, fitted.feed.entries))
+    standing = tuple(map(outlooks.standing_of, fitted.feed.entries))
     yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 

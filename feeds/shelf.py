@@ -77,6 +77,13 @@ class Shelf:
         ).fetchone()
         return found[0] if found else None
 
+    def count(self) -> int:
+        """How many articles stand in archive documents; its time grows with their number."""
+        found = self._db.execute(
+            "SELECT count(*) FROM archived WHERE slug = ? AND number > 0", (self._slug,)
+        )
+        return int(found.fetchone()[0])
+
     def places(self) -> dict[str, int]:
         """The same for all articles; its time grows with their number."""
         found = self._db.execute("SELECT mark, number FROM archived WHERE slug = ?", (self._slug,))

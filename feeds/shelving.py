@@ -33,6 +33,7 @@ class Arranged(NamedTuple):
 
     window: Window
     returned: dict[str, bool]  # marks of what came back from these; whether with another text
+    vanished: list[str]  # of what stood in these, and is gone
 
 
 class Found(NamedTuple):
@@ -65,11 +66,11 @@ def arrange(
     place = before.get if affected is None else shelf.place
     if affected is None:
         there = everything(channel, catalogue, register, now)
-        _shed(shelf, (mark for mark in before if mark not in there), place)
+        vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
         changed = {register.mark_of(identity.key(old)) for old in catalogue.left()}
         _spoil(shelf, changed, place)
     else:
-        there = _touched(channel, catalogue, register, shelf, now, affected)
+        there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)
         present = locate(opened, channel, catalogue, register, now)
         shelf.drop(mark for mark in opened if mark not in present)
@@ -95,7 +96,8 @@ def arrange(
     if len(surplus) >= WAITING:
         for mark in _close(shelf, surplus, now, many=affected is None):
             del standing[mark]
-    return Arranged([(found.row, found.heading) for found in standing.values()], returned)
+    stands = [(found.row, found.heading) for found in standing.values()]
+    return Arranged(stands, returned, vanished)
 
 
 def relieve(
@@ -170,11 +172,14 @@ def _touched(
     shelf: Shelf,
     now: int,
     affected: Iterable[Heading],
-) -> dict[str, Found]:
-    """The articles whose seeds changed and that have no place yet, after the others' is spoiled."""
+) -> tuple[dict[str, Found], list[str]]:
+    """The articles whose seeds changed and that have no place yet, after the others' is spoiled.
+
+    And the marks of those that are gone from archive documents.
+    """
     headings = (*affected, *catalogue.left())
     if not headings:
-        return {}
+        return {}, []
     marks = {register.mark_of(identity.key(heading)) for heading in headings}
     idents = {identity.short(identity.key(heading)) for heading in headings}
     for account in map(register.account, sorted(marks)):
@@ -183,16 +188,18 @@ def _touched(
     found = catalogue.find(idents)
     there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)
     placed = [mark for mark in sorted(marks | there.keys()) if shelf.place(mark)]
-    _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
+    vanished = _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
     _spoil(shelf, placed, shelf.place)
-    return {mark: one for mark, one in there.items() if shelf.place(mark) is None}
+    return {mark: one for mark, one in there.items() if shelf.place(mark) is None}, vanished
 
 
-def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:
-    """Take articles that are gone out of the documents they stand in."""
+def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> list[str]:
+    """Take articles that are gone out of the documents they stand in; those of them archived."""
     gone = list(marks)
-    _spoil(shelf, gone, place)
+    archived = [mark for mark in gone if place(mark)]
+    _spoil(shelf, archived, place)
     shelf.drop(gone)
+    return archived
 
 
 def _spoil(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:

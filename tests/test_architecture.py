@@ -34,7 +34,7 @@ LAYERS = (
     ("survey", "state", "websub", "fitting", "forecast"),
     ("shelving", "measuring"),
     ("editing",),
-    ("archives",),
+    ("archives", "outlooks"),
     ("renewal",),
     ("cycle",),
     (

@@ -469,6 +469,33 @@ def test_what_comes_back_from_the_archive_is_not_new(site: Site, edits: str, kin
     ]
 
 
+def test_what_vanishes_from_the_archive_is_told_and_guarded(site: Site) -> None:
+    begun(site)
+    for number in range(12):
+        (site.root / f"seeds/{'st'[number % 2]}/{number}.md").unlink()
+    (outlook,) = cycle.plan(site.load(), NOW)
+    assert (outlook.lost, outlook.vanished) == (12, 12)
+    assert outlook.changes[0].entry.title.startswith("Article ")
+    site.build(NOW)
+    for number in range(12, 90):
+        (site.root / f"seeds/{'st'[number % 2]}/{number}.md").unlink()
+    before = site.published()
+    with pytest.raises(PublishError, match=r"of 288 entries, 0 .* and 78 would vanish"):
+        site.build(NOW)
+    assert site.published() == before
+    built(site, NOW)
+    assert len(flat(walked(site))) == 210
+    site.configure(FEED.replace("archive = true\n", ""))
+    with pytest.raises(PublishError, match=r"of 210 entries, 0 .* and 200 would vanish"):
+        site.build(NOW)
+    site.configure(FEED.replace("all", "news"))
+    with pytest.raises(PublishError, match="would vanish"):
+        site.build(NOW)
+    site.configure(FEED.replace("all", "news") + "[[moved]]\npath = 'all'\nto = 'news'\n")
+    assert cycle.plan(site.load(), NOW) == ()
+    site.build(NOW)
+
+
 def test_a_raised_limit_takes_effect_at_once(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
