@@ -117,13 +117,15 @@ def _running(verb: Verb) -> None:
 
     serve = verb("serve", "give the feeds out over HTTP")
     serve.add_argument("--host", help="the address to listen on (host in [serve])")
-    serve.add_argument("--port", type=int, help="the port (port in [serve])")
+    serve.add_argument("--port", type=_port, help="the port (port in [serve])")
     serve.add_argument("--watch", action="store_true", help="keep the feeds right too: a daemon")
     serve.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
     stats = verb("stats", "tell from an access log who reads the feeds, and how")
     stats.add_argument(
-        "logs", nargs="*", help="ours or another server's; - is stdin (log in [serve], and its .1)"
+        "logs",
+        nargs="*",
+        help="ours or another server's, gzipped or not; - is stdin (log in [serve], and its .1)",
     )
     stats.add_argument("--metrics", action="store_true", help="in the text format of Prometheus")
 
@@ -165,6 +167,13 @@ def _seconds(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
     return value
+
+
+def _port(text: str) -> int:
+    """A number of a port."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
 
 
 def _common(default: object) -> argparse.ArgumentParser:

@@ -11,8 +11,9 @@ import tomllib
 from typing import Any, NamedTuple
 
 from feeds import urls
+from feeds.checks import SLUG, near
 from feeds.model import Channel, ConfigError, Rule, digest
-from feeds.schema import SLUG, Reader, documented, keys, made, near, toml
+from feeds.schema import Reader, documented, keys, made, toml
 from feeds.tables import (
     FORMATS,
     LISTS,
@@ -210,6 +211,12 @@ def _judge(config: Config, reader: Reader) -> None:
             where = ("source", number, "slug")
             reader.fault(where, f"slug: {source.slug!r} is the name of something else in out")
         folders.add(source.folder)
+    for number, moved in enumerate(config.moved):
+        if _circles(moved, config):
+            said = (
+                f"to: {moved.path!r} moves to {moved.to!r}, which leads back to it; follow the rows"
+            )
+            reader.fault(("moved", number, "to"), said)
     home = os.path.dirname(config.path)
     seeds, out, state = (
         os.path.normpath(os.path.join(home, p))
@@ -222,6 +229,25 @@ def _judge(config: Config, reader: Reader) -> None:
     ):
         if f"{one}{os.sep}".startswith(f"{other}{os.sep}"):
             reader.fault(("paths", said.partition(":")[0]), said)
+
+
+def _circles(moved: Moved, config: Config) -> bool:
+    """Whether who follows the redirects from here never arrives."""
+    url = f"{urls.normal(config.site.url).rstrip('/')}/"
+    place = moved.path.strip("/")
+    for _ in range(len(config.moved) + 1):
+        row = next((m for m in config.moved if _within(place, m.path.strip("/"))), None)
+        if row is None or not row.to:
+            return False
+        to = urls.normal(row.to).removeprefix(url) if "://" in row.to else row.to
+        if "://" in to:
+            return False
+        place = f"{to.strip('/')}{place[len(row.path.strip('/')) :]}"
+    return True
+
+
+def _within(place: str, folder: str) -> bool:
+    return f"{place}/".startswith(f"{folder}/")
 
 
 def effective(config: Config) -> str:

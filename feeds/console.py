@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
@@ -46,6 +47,22 @@ def printable(text: str) -> str:
     )
 
 
+# Controls, what ends a line, what turns the direction of writing, and bytes that are no text.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_STYLE = re.compile("(\x1b\\[[0-9]{1,2}m)")  # what `Console.bold` writes
+
+
+def _safe(line: str, *, styled: bool) -> str:
+    """A line that may hold a stranger's words, so that it stays one and moves no cursor."""
+    if not _CONTROL.search(line):
+        return line
+    parts = _STYLE.split(line) if styled else [line]
+    return "".join(
+        part if number % 2 else _CONTROL.sub(lambda found: printable(found[0]), part)
+        for number, part in enumerate(parts)
+    )
+
+
 class Console:
     """Where a command speaks: results to stdout, everything else to stderr."""
 
@@ -65,8 +82,12 @@ class Console:
         if self.machine:
             print(as_json(value))
         elif not self.quiet:
-            for line in text:
-                print(line)
+            self.lines(text)
+
+    def lines(self, text: Iterable[str]) -> None:
+        """Print these lines on stdout; a control in one is written as its escape."""
+        for line in text:
+            print(_safe(line, styled=self.colour))
 
     def note(self, text: str) -> None:
         """Tell what a person may want to know while it goes on."""
@@ -81,7 +102,7 @@ class Console:
     def error(self, text: str) -> None:
         """Tell why the command could not do what it should."""
         self.done()
-        first, *rest = text.splitlines() or [""]
+        first, *rest = [_safe(line, styled=False) for line in text.splitlines()] or [""]
         print(self.bold(f"feeds: {first}", "31"), *rest, sep="\n", file=sys.stderr)
 
     def bold(self, text: str, code: str = "1") -> str:
@@ -89,7 +110,7 @@ class Console:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
 
     def _print(self, text: str, stream: TextIO) -> None:
-        print(text, file=stream, flush=True)
+        print(_safe(text, styled=self.colour), file=stream, flush=True)
 
     # -- progress
 

@@ -10,17 +10,11 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import urls
+from feeds.checks import CHECKS, near
 from feeds.model import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
-SLUG = re.compile(r"[^\W_](?:[\w.-]*[\w-])?\Z")
-# RFC 4151 §2.1: a domain, or an e-mail address at one
-_AUTHORITY = re.compile(r"(?:[\w.-]+@)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z", re.ASCII)
-_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")
+    from collections.abc import Callable, Iterator
 
 
 class Key(NamedTuple):
@@ -29,9 +23,10 @@ class Key(NamedTuple):
     default: Any  # REQUIRED: there is none
     meaning: str
     reads: str = ""  # a name in `_READERS`; default: the type of the default
-    check: str = ""  # a name in `_CHECKS`
+    check: str = ""  # a name in `CHECKS`
     choices: tuple[object, ...] = ()
     least: int | None = None
+    most: int | None = None
 
 
 REQUIRED = object()
@@ -120,8 +115,10 @@ def _value(known: Key, value: object) -> object:
         raise ValueError(f"at least one of {', '.join(map(str, known.choices))}")
     if known.least is not None and read < known.least:
         raise ValueError(f"{value!r} is too little; at least {known.least}")
+    if known.most is not None and read > known.most:
+        raise ValueError(f"{value!r} is too much; at most {known.most}")
     if known.check:
-        _CHECKS[known.check](read)
+        CHECKS[known.check](read)
     return read
 
 
@@ -187,7 +184,7 @@ def _rule(value: object) -> Rule:
                 read[name] = _strings(given)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    _patterns(read.get("title_matches", ()))
+    CHECKS["patterns"](read.get("title_matches", ()))
     return Rule(**read)
 
 
@@ -216,163 +213,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bytes": _quantity(_SIZES, '"500 KiB" or "5 MiB"'),
     "rules": _rules,
 }
-
-
-def _folder(value: str) -> None:
-    address = urls.normal(value)
-    if not address:
-        raise ValueError(
-            f"{value!r} must be an absolute address, such as https://example.org/feeds/"
-        )
-    if "?" in address or "#" in address:
-        raise ValueError(f"{value!r} must be the address of a folder, without ? and #")
-
-
-def _url(value: str) -> None:
-    if value and not urls.normal(value):
-        raise ValueError(f"{value!r} must be an absolute http or https address")
-
-
-def _language(value: str) -> None:
-    if value and not LANGUAGE.match(value):
-        better = value.replace("_", "-")
-        hint = f"; write {better!r}" if LANGUAGE.match(better) else ", such as en or zh-CN"
-        raise ValueError(f"{value!r} is no language tag{hint}")
-
-
-def _zone(value: str) -> None:
-    if value in ("", "UTC"):
-        return
-    from zoneinfo import ZoneInfo, available_timezones
-
-    try:
-        ZoneInfo(value)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        close = near(value, sorted(available_timezones())) if value else ""
-        close = close if "did you mean" in close else ", such as Europe/Rome"
-        raise ValueError(f"{value!r} is no time zone{close}") from None
-
-
-def _since(value: str) -> None:
-    try:
-        date.fromisoformat(f"{value}-01-01"[:10] if len(value) == 4 else f"{value}-01"[:10])
-    except ValueError:
-        raise ValueError(f"{value!r} must be a year, or a day as 2026-01-31") from None
-
-
-def _path(value: str) -> None:
-    if not value or "\0" in value:
-        raise ValueError("it must name a folder")
-
-
-def _patterns(values: tuple[str, ...]) -> None:
-    for value in values:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
-
-
-def _slug(value: str) -> None:
-    if value and not SLUG.match(value):
-        raise ValueError(f"{value!r} may hold letters, digits, '-', '_' and '.'")
-
-
-def _networks(values: tuple[str, ...]) -> None:
-    from ipaddress import ip_network
-
-    for value in values:
-        try:
-            ip_network(value, strict=False)
-        except ValueError:
-            raise ValueError(
-                f"{value!r} is no address or network, such as 127.0.0.1 or 10.0.0.0/8"
-            ) from None
-
-
-def _authority(value: str) -> None:
-    if value and not _AUTHORITY.match(value):
-        raise ValueError(f"{value!r} must be a domain of yours, such as example.org")
-
-
-def _email(value: str) -> None:
-    if value and not _EMAIL.match(value):
-        raise ValueError(f"{value!r} must be an address, such as me@example.org")
-
-
-def _suffixes(values: tuple[str, ...]) -> None:
-    if not values:
-        raise ValueError("at least one ending, such as .md")
-    for value in values:
-        if not re.fullmatch(r"\.[^./\s]+", value):
-            raise ValueError(f"{value!r} must be a dot and letters, such as .md")
-
-
-def _selectors(values: tuple[str, ...]) -> None:
-    from soupsieve import SelectorSyntaxError  # 20 ms: only where any is given
-    from soupsieve import compile as selector
-
-    for value in values:
-        try:
-            selector(value)
-        except SelectorSyntaxError as error:
-            said = str(error).partition("\n")[0].rstrip(":")
-            raise ValueError(f"{value!r} is no CSS selector: {said}") from None
-
-
-def _encoding(value: str) -> None:
-    try:
-        "".encode(value or "utf-8")
-    except LookupError:
-        raise ValueError(f"{value!r} is no encoding that Python knows") from None
-
-
-def _urls(values: tuple[str, ...]) -> None:
-    for value in values:
-        _url(value)
-
-
-def _cron(value: str) -> None:
-    if value:
-        from feeds import cron
-
-        cron.parse(value)
-
-
-def _address(value: str) -> None:
-    host, colon, port = value.rpartition(":")
-    if value and not (host and colon and port.isdecimal() and int(port) < 65_536):
-        raise ValueError(f"{value!r} must be a host and a port, such as 127.0.0.1:9464")
-
-
-_CHECKS: dict[str, Callable[[Any], None]] = {
-    "folder": _folder,
-    "url": _url,
-    "urls": _urls,
-    "address": _address,
-    "cron": _cron,
-    "language": _language,
-    "zone": _zone,
-    "since": _since,
-    "path": _path,
-    "patterns": _patterns,
-    "suffixes": _suffixes,
-    "slug": _slug,
-    "encoding": _encoding,
-    "networks": _networks,
-    "authority": _authority,
-    "email": _email,
-    "selectors": _selectors,
-}
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, as the end of a message; else all of them."""
-    from difflib import get_close_matches  # only a mistake pays for it
-
-    known = list(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
 
 
 # --- where a key stands -------------------------------------------------------------------------

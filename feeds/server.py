@@ -13,14 +13,17 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from feeds import cadence
+from feeds.config import effective
 from feeds.model import FeedsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from feeds.config import Config
     from feeds.serving.application import Application
 
@@ -54,12 +57,15 @@ class Server:
         self._process = subprocess.Popen(  # noqa: S603
             [
                 sys.executable, "-m", "feeds", "serve", "--quiet", "--config", self._config.path,
-                "--host", self._config.serve.host, "--port", str(self._config.serve.port),
                 "--parent", str(os.getpid()),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the program that looks after it
         )  # fmt: skip
+        assert self._process.stdin is not None
+        # What the program goes by, whatever the file says by now; who ended at once reads nothing.
+        with suppress(BrokenPipeError), self._process.stdin as told:
+            told.write(effective(self._config).encode())
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -107,10 +113,11 @@ def _reached(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
-def serve(config: Config, parent: int = 0) -> None:
+def serve(config: Config, parent: int, begun: Callable[[], None]) -> None:
     """Serve until told to stop by SIGTERM or SIGINT; with a parent, end when that ends.
 
-    Raises FeedsError when the address is taken or is not one of this machine.
+    `begun` is called once the address is known to be free.  Raises FeedsError when it is taken or
+    is none of this machine.
     """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -119,8 +126,9 @@ def serve(config: Config, parent: int = 0) -> None:
 
     if parent:
         _die_with(parent)
-    host, port = config.serve.host, config.serve.port
-    _try(host, port)
+    host, port = _try(config.serve.host, config.serve.port)
+    claim = _claim(host, port)
+    begun()
     server: Any = Granian(
         "feeds.server:load",
         address=host,
@@ -136,28 +144,27 @@ def serve(config: Config, parent: int = 0) -> None:
         workers_kill_timeout=_DRAIN,
         websockets=False,
     )
-    server.serve(target_loader=partial(load, config.path, os.getpid()), wrap_loader=False)
+    with claim:
+        server.serve(target_loader=partial(load, config, os.getpid()), wrap_loader=False)
 
 
-def load(path: str, parent: int) -> Application:
-    """The application for the configuration at `path`, in a worker of the process `parent`."""
+def load(settings: Config, parent: int) -> Application:
+    """The application, in a worker of the process `parent`."""
     from multiprocessing.util import Finalize
 
-    from feeds import config
     from feeds.serving.application import Application
 
     _die_with(parent)
     # WSGI copies the environment into every request.
     for name in set(os.environ) - set(_MASTER):
         del os.environ[name]
-    settings = config.load(path)
     made = Application(settings, cadence.between_builds(settings.schedule))
     Finalize(None, made.log.flush, exitpriority=1)
     return made
 
 
-def _try(host: str, port: int) -> None:
-    """Find out whether the address can be had, which granian would share with whoever has it."""
+def _try(host: str, port: int) -> tuple[str, int]:
+    """The address in numbers, which granian asks for, once it is found out that it can be had."""
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -165,10 +172,29 @@ def _try(host: str, port: int) -> None:
         with closing(socket.socket(family, kind, protocol)) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(where)
-    except OSError as error:
-        raise FeedsError(
-            f"{host}:{port}: {error.strerror}; set host and port in [serve], or --host and --port"
-        ) from None
+    except (OSError, UnicodeError) as error:
+        raise _taken(host, port, getattr(error, "strerror", None) or "it is no name") from None
+    return str(where[0]), port
+
+
+def _claim(host: str, port: int) -> socket.socket:
+    """What keeps the address from another server of ours while it is open (Linux).
+
+    granian shares a port with whoever has it, so two that try it at one instant would both listen.
+    A name in the kernel can be had by one only, and is free when its owner ends, however it ends.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            claim.bind(f"\0feeds serve {host} {port}")
+        except OSError as error:
+            claim.close()
+            raise _taken(host, port, str(error.strerror)) from None
+    return claim
+
+
+def _taken(host: str, port: int, said: str) -> FeedsError:
+    return FeedsError(f"{host}:{port}: {said}; set host and port in [serve], or --host and --port")
 
 
 def _die_with(parent: int) -> None:

@@ -237,8 +237,10 @@ class Publish(NamedTuple):
 class Serve(NamedTuple):
     """How `feeds serve` gives out what is published."""
 
-    host: str = key("127.0.0.1", "the address it listens on; 0.0.0.0: every one of this machine")
-    port: int = key(8000, "the port", least=1)
+    host: str = key(
+        "127.0.0.1", "the address it listens on; 0.0.0.0: every one of this machine", check="host"
+    )
+    port: int = key(8000, "the port", least=1, most=65_535)
     trusted: tuple[str, ...] = key(
         (), "proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8",
         check="networks",
@@ -261,10 +263,11 @@ class Serve(NamedTuple):
 class Moved(NamedTuple):
     """What lay at another address before, or is gone."""
 
-    path: str = key(REQUIRED, "where it was, below url: a feed's slug, or one file")
+    path: str = key(REQUIRED, "where it was, below url: a feed's slug, or one file", check="place")
     to: str = key(
-        "", "where it is now: another path, or an absolute address; not set: gone for good"
-    )
+        "", "where it is now: another path, or an absolute address; not set: gone for good",
+        check="destination",
+    )  # fmt: skip
     status: int = key(301, "301, which every reader follows, or 308", choices=(301, 308))
 
 

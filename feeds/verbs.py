@@ -102,27 +102,27 @@ def problems(given: Namespace, console: Console) -> int:
 
 def explain(given: Namespace, console: Console) -> int:
     """Tell what the code of a problem means, and what to do."""
+    from feeds.checks import near
     from feeds.problems import table
-    from feeds.schema import near
 
     if given.table:
         tables = [table(held=True), table(held=False)]
-        console.result({"held": tables[0], "repaired": tables[1]}, tables)
+        text = "\n".join(tables).splitlines()
+        console.result({"held": tables[0], "repaired": tables[1]}, (*text, ""))
         return WELL
     codes = given.codes or list(CODES)
     for code in codes:
         if code not in CODES:
             raise ConfigError((f"{code}: there is no such code{near(code, CODES)}",))
-    console.result(
-        {code: CODES[code] for code in codes},
-        (
-            f"{console.bold(code)}: {CODES[code].meaning}\n    "
-            f"{'held back' if CODES[code].held else 'published after a repair'};"
-            f" {CODES[code].remedy}"
-            for code in codes
-        ),
-    )
+    console.result({code: CODES[code] for code in codes}, _explained(codes, console))
     return WELL
+
+
+def _explained(codes: list[str], console: Console) -> Iterator[str]:
+    for code in codes:
+        kind = CODES[code]
+        yield f"{console.bold(code)}: {kind.meaning}"
+        yield f"    {'held back' if kind.held else 'published after a repair'}; {kind.remedy}"
 
 
 def _tell_hubs(settings: Config, console: Console) -> None:
@@ -327,13 +327,16 @@ def serve(given: Namespace, console: Console) -> int:
     adjusted = partial(_at, given.host, given.port)
     if given.watch:
         return _keep(given, console, "text", adjusted)
-    settings = adjusted(config.load(given.config))
-    served = settings.serve
-    console.note(
-        f"serving {os.path.relpath(settings.paths.out)} at"
-        f" {server.address(served.host, served.port)} (Ctrl-C ends it)"
+    settings = (
+        config.parse(sys.stdin.buffer.read().decode(), given.config)  # from `server.Server`
+        if given.parent
+        else adjusted(config.load(given.config))
     )
-    server.serve(settings, given.parent)
+    served, out = settings.serve, os.path.relpath(settings.paths.out)
+    address = server.address(served.host, served.port)
+    server.serve(
+        settings, given.parent, lambda: console.note(f"serving {out} at {address} (Ctrl-C ends it)")
+    )
     return WELL
 
 
@@ -347,7 +350,8 @@ def _at(host: str | None, port: int | None, settings: Config) -> Config:
 def stats(given: Namespace, console: Console) -> int:
     """Tell from an access log who reads the feeds, and how."""
     from feeds import config
-    from feeds.serving import access, stats
+    from feeds.serving import stats
+    from feeds.serving.logs import lines, read
 
     settings = config.load(given.config)
     logs = given.logs or [
@@ -359,24 +363,14 @@ def stats(given: Namespace, console: Console) -> int:
             " `feeds serve` writes one, or name another server's"
         )
         return USAGE
-    use = stats.gather(access.read(_lines(logs)))
+    known = {table.slug for table in settings.feeds}
+    known.update(part for moved in settings.moved for part in moved.path.split("/"))
+    use = stats.gather((hit for path in logs for hit in read(lines(path))), known)
     if given.metrics:
-        print(stats.metrics(use), end="")
+        console.lines(stats.metrics(use).rstrip("\n").split("\n"))
     else:
         console.result(use, stats.lines(use))
-    return WELL
-
-
-def _lines(paths: list[str]) -> Iterator[str]:
-    for path in paths:
-        if path == "-":
-            yield from sys.stdin
-            continue
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                yield from file
-        except OSError as error:
-            raise FeedsError(f"{path}: {error.strerror}") from None
+    return PROBLEMS if use.unread and not use.requests else WELL
 
 
 def tokens(given: Namespace, console: Console) -> int:
@@ -416,5 +410,5 @@ def completion(given: Namespace, console: Console) -> int:
     from feeds import cli
 
     script = shtab.complete(cli.parser(), given.shell)
-    console.result({"script": script}, [script])
+    console.result({"script": script}, script.split("\n"))
     return WELL

@@ -19,7 +19,8 @@ PACKAGE = Path(feeds.__file__).parent
 LAYERS = (
     ("model", "problems"),
     ("text", "urls", "cron"),
-    ("schema", "dates", "identity"),
+    ("checks", "dates", "identity"),
+    ("schema",),
     ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf"),
     ("cadence", "codings"),
@@ -39,7 +40,7 @@ LAYERS = (
     ("cycle",),
     (
         "serving", "serving.access", "serving.answers", "serving.application", "serving.conditions", "serving.delta",
-        "serving.documents", "serving.limiter", "serving.negotiation", "serving.routes", "serving.site",
+        "serving.documents", "serving.limiter", "serving.logs", "serving.negotiation", "serving.routes", "serving.site",
         "serving.stats", "serving.tokens",
     ),
     ("server",),
@@ -57,7 +58,7 @@ DOORS = {
     "tomllib": {"config"},
     "dateutil": {"dates"},
     "bs4": {"article", "elements"},
-    "soupsieve": {"schema"},
+    "soupsieve": {"checks"},
     "markdown_it": {"article"},
     "feedgen": {"formats.xml"},
     "lxml": {"formats.xml", "formats.opml"},

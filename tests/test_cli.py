@@ -193,6 +193,32 @@ def test_no_colour_where_none_is_wanted(site: Site) -> None:
     assert "\x1b[1m" not in on_a_terminal(site, {"NO_COLOR": "1"})
 
 
+def test_a_stranger_s_words_stay_on_their_line(site: Site) -> None:
+    """In no report, whatever it is about, do they move the cursor or turn the writing."""
+    made = {"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": []}
+    site.root.joinpath("old.json").write_text(json.dumps(made))
+    title = "\x1b]0;pwned\x07 \x1b[31m a\nfeeds: all is well \x9b1m \u202e \u2028 島\u200d é"
+    made["items"] = [
+        {
+            "id": "tag:x,2020:1",
+            "title": title,
+            "url": "https://x.example/1",
+            "date_published": "2026-01-01T00:00:00Z",
+        }
+    ]
+    site.root.joinpath("new.json").write_text(json.dumps(made))
+    for told in (
+        feeds("diff", "old.json", "new.json", at=site.root).stdout,
+        on_a_terminal(site, {"NO_COLOR": "1"}, "diff", "old.json", "new.json").replace("\r\n", "\n"),
+    ):  # fmt: skip
+        assert "島\u200d é" in told
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", told)
+        assert "\nfeeds: all" not in told
+    coloured = on_a_terminal(site, {}, "diff", "old.json", "new.json")
+    assert "\x1b]" not in coloured
+    assert "\x9b" not in coloured
+
+
 def test_a_bar_shows_what_takes_longer_than_a_second(site: Site) -> None:
     for number in range(400):
         site.write(

@@ -112,6 +112,67 @@ def test_faults(text: str, words: str) -> None:
     assert any(words in line for line in faults(text)), faults(text)
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "::", "localhost", "feeds.example.org", "fe80::1%lo", "box_1"]
+)
+def test_hosts(host: str) -> None:
+    assert load(f'{BASIC}[serve]\nhost = "{host}"\nport = 65535\n').serve.host == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "a b", "http://x", "127.0.0.1:80", "[::1]", "-a", "a..b", "a" * 64, "x/y", "é\\u0000"],
+)
+def test_what_is_no_host(host: str) -> None:
+    (said,) = faults(f'{BASIC}[serve]\nhost = "{host}"\n')
+    assert "[serve] host: " in said
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536, 70_000, 99_999])
+def test_what_is_no_port(port: int) -> None:
+    (said,) = faults(f"{BASIC}[serve]\nport = {port}\n")
+    assert "at least 1" in said or "at most 65535" in said
+
+
+def moved(*pairs: tuple[str, str]) -> str:
+    return BASIC + "".join(
+        f'[[moved]]\npath = "{a}"\n' + (f'to = "{b}"\n' if b else "") for a, b in pairs
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wrong"),
+    [
+        ([("a", "a")], 1), ([("b", "b/c")], 1), ([("p", "q"), ("q", "p")], 2), ([("a", "b"), ("b", "c"), ("c", "a/x")], 3),
+        ([("a", "https://feeds.example.org/a")], 1), ([("a", "b"), ("b", "https://FEEDS.example.org:443/a/")], 2), ([("/a/", "a/")], 1),
+        ([("a", "b"), ("b", "b")], 2), ([("a/x", "a"), ("a", "b")], 0), ([("a", "b"), ("b", "c"), ("c", "")], 0), ([("a", "ab")], 0), ([("/a b/", "/b")], 0),
+        ([("a", "https://other.example/a")], 0), ([("a", "b/atom.xml")], 0), ([("a/old.xml", "a/atom.xml")], 0), ([("島", "新聞")], 0),
+        ([("a", "b"), ("a", "a")], 0),
+    ],
+)  # fmt: skip
+def test_what_moves_arrives(pairs: list[tuple[str, str]], wrong: int) -> None:
+    said = faults(moved(*pairs)) if wrong else []
+    assert len(said) == wrong
+    assert all("leads back" in one for one in said)
+    if not wrong:
+        assert len(load(moved(*pairs)).moved) == len(pairs)
+
+
+@pytest.mark.parametrize(
+    "place", ["../x", "a/../b", "a/./b", "..", "a//b", "a?b", "a#b", "a\\tb", "javascript:alert(1)", "//evil.example/", "\\\\evil"]
+)  # fmt: skip
+def test_a_place_lies_below_the_site(place: str) -> None:
+    assert "[[moved]] path: " in faults(moved((place, "b")))[0]
+    assert "[[moved]] to: " in faults(moved(("a", place)))[0]
+
+
+@pytest.mark.parametrize(
+    "to", ["ftp://x.example/", "https://", "javascript://x", "https://me@x.example/"]
+)
+def test_what_moves_away_has_an_address(to: str) -> None:
+    assert "[[moved]] to: " in faults(moved(("a", to)))[0]
+
+
 def test_a_missing_file_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match="`feeds init` writes one"):
         config.load("/nowhere/config.toml")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import subprocess
 import sys
 
@@ -10,11 +12,11 @@ import pytest
 from conftest import Site, dated, seed
 from hypothesis import given
 from hypothesis import strategies as st
-from outside import HOME, eventually, feeds_server, nginx_server
+from outside import HOME, caddy_server, eventually, feeds_server, nginx_server
 
 from feeds import cadence
 from feeds.schema import made
-from feeds.serving import access, stats
+from feeds.serving import access, logs, stats
 from feeds.serving.application import Application
 from feeds.serving.limiter import BURST, Limiter
 from feeds.tables import Schedule
@@ -31,7 +33,7 @@ not a line
 
 
 def test_a_log_of_nginx_is_understood() -> None:
-    use = stats.gather(access.read(NGINX.strip().splitlines()))
+    use = stats.gather(logs.read(NGINX.strip().splitlines()), {"島"})
     assert (use.requests, use.unread) == (5, 1)
     by_name = {feed.feed: feed for feed in use.feeds}
     every = by_name["all"]
@@ -64,7 +66,7 @@ def test_what_is_written_can_be_read() -> None:
         line = access.written(hit, form)
         assert "\n" not in line
         assert "tok" not in line
-        (read,) = access.read([line])
+        (read,) = logs.read([line])
         assert read is not None
         assert read[:6] == hit[:6]
         assert read.agent == ("" if form == "common" else hit.agent)
@@ -77,14 +79,236 @@ def test_any_text_stays_in_its_place(agent: str, path: str, referer: str, user: 
     for form in access.FORMATS:
         line = access.written(hit, form)
         assert line.splitlines() == [line]
-        (read,) = access.read([line])
+        (read,) = logs.read([line])
         assert read is not None
         assert (read.status, read.sent) == (200, 1)
 
 
 @given(st.lists(st.one_of(st.text(), st.just('{"time": 3}'), st.just('x - - [1/Foo/2] "" 200 1'))))
 def test_any_line_is_read(lines: list[str]) -> None:
-    stats.gather(access.read(lines))
+    stats.gather(logs.read(lines))
+
+
+GOOD = {
+    "time": "2026-11-23T06:00:00Z",
+    "client": "::1",
+    "method": "GET",
+    "path": "/a/atom.xml",
+    "status": 200,
+    "sent": 5,
+}
+CADDY = {
+    "ts": 1_795_000_000.5, "request": {"remote_ip": "::1", "proto": "HTTP/2.0", "method": "GET", "uri": "/a/atom.xml", "headers": {}},
+    "user_id": "", "size": 5, "status": 200,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(json.dumps(GOOD | wrong) for wrong in (
+            {"method": ["GET"]}, {"path": 5}, {"status": "200"}, {"agent": None}, {"time": 7}, {"sent": True}, {"sent": -1}, {"sent": 1.5},
+            {"time": "2026"}, {"time": "0001-01-01T00:00:00+23:00"}, {"conditional": "yes"}, {"client": {}}, {"whole": 10**30},
+        )),
+        *(json.dumps(CADDY | wrong) for wrong in (
+            {"ts": "now"}, {"ts": []}, {"ts": float("inf")}, {"size": "5"}, {"request": 7}, {"request": []},
+            {"request": CADDY["request"] | {"headers": {"User-Agent": []}}}, {"request": CADDY["request"] | {"headers": []}},
+            {"request": CADDY["request"] | {"headers": {"Referer": [7]}}}, {"user_id": None}, {"status": None},
+        )),
+        "{" + '"a":[' * 200_000, "[" * 200_000, "{}", '{"request": {}}', '{"sent": ' + "9" * 5000 + "}",
+        f'::1 - - [23/Nov/2026:06:00:00 +0000] "GET / HTTP/1.1" 200 {"9" * 5000}',
+        '::1 - - [99/Nov/2026:06:00:00 +0000] "GET / HTTP/1.1" 200 9', '::1 - - [23/Nov/0001:06:00:00 +2300] "GET / HTTP/1.1" 200 9', "", "\x00",
+    ],
+)  # fmt: skip
+def test_an_odd_line_is_counted_and_harms_no_other(line: str) -> None:
+    whole = [json.dumps(GOOD), json.dumps(CADDY)]
+    use = stats.gather(logs.read([whole[0], line, whole[1]]))
+    assert (use.requests, use.unread) == (2, 1)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*GOOD, *CADDY, "headers", "uri", "proto", "agent"]), inner),
+    )
+)  # fmt: skip
+def test_any_json_is_read(value: object) -> None:
+    for made_of in (GOOD, CADDY):
+        for told in (
+            {**made_of, **value} if isinstance(value, dict) else {},
+            dict.fromkeys(made_of, value),
+        ):
+            use = stats.gather(logs.read([json.dumps(told)]))
+            assert use.requests + use.unread <= 1
+            list(stats.lines(use))
+            stats.metrics(use)
+
+
+def test_a_hostile_log_is_read_in_time() -> None:
+    agents = [
+        "9" * 512,
+        "9 " * 250,
+        "a" * 512,
+        "subscribers:" * 40,
+        "9 " + " " * 500,
+        "compatible; " * 40,
+        "1," * 250,
+    ]
+    log = [
+        f'::1 - - [23/Nov/2026:06:00:00 +0000] "GET /a/atom.xml HTTP/1.1" 200 9 "-" "{agent}"'
+        for agent in agents for _ in range(300)
+    ]  # fmt: skip
+    lines = [
+        "::1 - -" + " [" * 40_000, "::1 - x" + ' [23/Nov/2026:06:00:00 +0000] "' * 3000, "9" * 80_000, " " * 80_000,
+        '::1 - - [23/Nov/2026:06:00:00 +0000] "' + "\\\\" * 40_000, "x " * 40_000, "%25" * 30_000,
+        *(f'::1 - - [23/Nov/2026:06:00:00 +0000] "GET /a/atom.xml HTTP/1.1" 200 9 "-" "{"9" * 30_000}"' for _ in range(3)),
+    ]  # fmt: skip
+    code = (
+        "import json, sys; from feeds.serving import logs, stats\n"
+        "use = stats.gather(logs.read(json.load(sys.stdin)))\nprint(use.requests, use.unread)"
+    )
+    # Each of these took from seconds to hours; the limit only tells them from milliseconds.
+    run = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(log + lines), capture_output=True, text=True, check=True, timeout=40,
+        env={"PYTHONPATH": str(HOME)},
+    )  # fmt: skip
+    assert run.stdout.split() == [str(len(log) + 3), str(len(lines) - 3)]
+
+
+def request(path: str, status: int = 200, agent: str = "R/1", client: str = "192.0.2.1") -> str:
+    return (
+        f'{client} - - [23/Nov/2026:06:00:00 +0000] "GET {path} HTTP/1.1" {status} 9 "-" "{agent}"'
+    )
+
+
+def test_asking_for_a_feed_makes_none() -> None:
+    crowd = "Foo/1.0 (9999999 subscribers; feed-id={})"
+    log = [
+        request("/all/atom.xml"), request("/all/atom.xml", 404),
+        *(request(f"/{n}/atom.xml", 404, crowd.format(n)) for n in range(6)),
+        request(f"/{'x' * 9000}/atom.xml", 414), request("/y/atom.xml", 400), request("/ended/atom.xml", 410, crowd.format(9)),
+    ]  # fmt: skip
+    use = stats.gather(logs.read(log), {"ended"})
+    assert [(feed.feed, feed.requests, feed.subscribers) for feed in use.feeds] == [
+        ("all", 2, 0), ("ended", 1, 0), (stats.SITE, 8, 0),
+    ]  # fmt: skip
+
+
+def test_made_up_programs_are_told_of_together() -> None:
+    log = [
+        request("/all/atom.xml", agent=f"Made-{n}x (2 subscribers)", client=f"192.0.2.{n}")
+        for n in range(250)
+    ]
+    (every,) = stats.gather(
+        logs.read(
+            [*log, *[request("/all/atom.xml", agent="Real", client=str(n)) for n in range(3)]]
+        )
+    ).feeds
+    assert (len(every.readers), every.readers["Real"], every.readers["(others)"]) == (101, 3, 151)
+    assert (len(every.aggregators), every.subscribers, every.aggregators["(others)"]) == (
+        101,
+        500,
+        300,
+    )
+
+
+def test_no_token_is_shown_from_any_log() -> None:
+    address = "/~TOKEN/a/atom.xml"
+    referer = f"https://x.example{address}"
+    log = [
+        json.dumps(GOOD | {"path": address, "referer": referer}),
+        json.dumps(CADDY | {"request": CADDY["request"] | {"uri": address, "headers": {"Referer": [referer]}}}),
+        f'::1 - - [23/Nov/2026:06:00:00 +0000] "GET {address} HTTP/1.1" 200 9 "{referer}" "R"',
+    ]  # fmt: skip
+    assert all(hit is not None for hit in logs.read(log))
+    assert "TOKEN" not in str([*logs.read(log)])
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/~TOKEN/a/atom.xml", "/~/a/atom.xml"), ("/%7ETOKEN/a", "/~/a"), ("/%257eTOKEN/a", "/~/a"), ("/%25257ETOKEN", "/~"),
+        ("/?u=%2F~TOKEN/&n=7", "/?u=%2F~/&n=7"), ("/?u=%2F%7ETOKEN%2Fa", "/?u=%2F~"), ("/?t=~TOKEN&n=7", "/?t=~&n=7"),
+        ("/a/b%20c.xml?x=1", "/a/b%20c.xml?x=1"), ("//~%54OKEN/a", "//~/a"),
+    ],
+)  # fmt: skip
+def test_a_token_is_masked_wherever_it_stands(path: str, kept: str) -> None:
+    assert access.masked(path) == kept
+
+
+def feeds_stats(site: Site, *arguments: str, **given: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "feeds", "stats", *arguments], cwd=site.root, check=False, capture_output=True,
+        env={"PYTHONPATH": str(HOME), "PATH": ""}, **given,
+    )  # fmt: skip
+
+
+def test_nothing_a_visitor_sent_moves_the_cursor(site: Site) -> None:
+    path = "/\\x1b]0;pwned\\x07\\x1b[31mRED\\x0A127.0.0.1 fake line\\xC2\\x9b1m/atom.xml"
+    quoted = "/%1b%5d0;pwned%07%1b%5b31mRED%0A127.0.0.1%20fake%20line%C2%9B1m/atom.xml"
+    log = site.root / "log"
+    log.write_text(
+        "\n".join(request(p, s, path) for p in (path, quoted) for s in (200, 404) for _ in range(6))
+    )
+    for extra in ((), ("--metrics",), ("--format", "json")):
+        told = feeds_stats(site, str(log), *extra)
+        assert told.returncode == 0, told.stderr
+        assert b"RED" in told.stdout
+        assert all(line.isprintable() for line in told.stdout.decode().split("\n"))
+        assert b"\n127" not in told.stdout
+
+
+def test_logs_are_read_gzipped_or_not_and_what_is_no_log_is_told(site: Site) -> None:
+    log, packed = site.root / "log", site.root / "log.gz"
+    log.write_text(request("/all/atom.xml") + "\n")
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    for told in (
+        feeds_stats(site, "log"), feeds_stats(site, "log.gz"),
+        feeds_stats(site, "-", input=packed.read_bytes()), feeds_stats(site, "-", input=log.read_bytes()),
+    ):  # fmt: skip
+        assert told.stdout.startswith(b"1 requests"), told
+    packed.write_bytes(gzip.compress(os.urandom(9000))[:-4000])
+    for path, said in (("log.gz", b"cut off"), (".", b"directory"), ("none", b"No such file")):
+        told = feeds_stats(site, path)
+        assert (told.returncode, told.stdout) == (3, b"")
+        assert said in told.stderr
+        assert b"Traceback" not in told.stderr
+    log.write_bytes(b"\x28\xb5\x2f\xfd\nmore\n")
+    told = feeds_stats(site, "log")
+    assert (told.returncode, told.stdout.count(b"\n")) == (1, 2)
+    assert told.stdout.startswith(b"no requests\n2 lines could not be read: ")
+    assert b"feeds_http_unread_lines 2.0" in feeds_stats(site, "log", "--metrics").stdout
+
+
+def test_caddy_tells_the_same(site: Site) -> None:
+    site.write("s/1.md", seed())
+    site.build()
+    agent = 'Polite/3 "é" (7 subscribers)'
+    with caddy_server(site.root) as server:
+        tag = server.ask("/all/atom.xml", user_agent=agent)["etag"]
+        server.ask("/all/atom.xml", if_none_match=tag, user_agent=agent, referer="http://x/~TOKEN/")
+        server.ask("/~TOKEN/all/atom.xml")
+        log = site.root / "caddy-access.log"
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 3)
+    first, second, third = logs.read(logs.lines(str(log)))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert (first.client, first.method, first.path, first.status) == (
+        "127.0.0.1",
+        "GET",
+        "/all/atom.xml",
+        200,
+    )
+    assert (first.sent, first.conditional, first.protocol) == (
+        site.root.joinpath("out/all/atom.xml").stat().st_size,
+        False,
+        "HTTP/1.1",
+    )
+    assert (second.status, second.conditional, second.referer) == (304, True, "http://x/~/")
+    assert (third.status, third.path) == (404, "/~/all/atom.xml")
+    (every,) = stats.gather((first, second, third)).feeds
+    assert (every.feed, every.statuses, every.subscribers) == ("all", {200: 1, 304: 1, 404: 1}, 7)
 
 
 def hits(
@@ -126,6 +350,9 @@ def test_clients_that_cost_more_than_they_need(found: list[access.Hit], faults: 
         ("Bloglovin/1.0 (http://www.bloglovin.com; 1.024 subscribers)", "Bloglovin", 1024), ("Feedspot (subscribers: 8)", "Feedspot", 8),
         ("FreshRSS/1.2 (Linux; https://freshrss.org)", "FreshRSS", None), ("newsboat/2.30.1 (Linux x86_64)", "newsboat", None), ("", "(not stated)", None),
         ("Mozilla/5.0 (compatible; Miniflux/2.0; +https://miniflux.app)", "Miniflux", None), ("99999999999999999 subscribers", "99999999999999999", None),
+        ("MyApp/5.0 RSS Reader", "MyApp", None), ("Raven Reader 1.0.72 feed reader", "Raven Reader", None), ("App 5 Reader", "App", None),
+        ("App/5 readers", "App", None), ("A/1 (1 subscriber)", "A", 1), ("A/1 (25 readers)", "A", 25), ("A/1 (10,000,000 subscribers)", "A", None),
+        ("A/1 (9,999,999 subscribers)", "A", 9_999_999), ("A/1 (1234,567 subscribers)", "A", None), ("A-7 users", "A-7", None),
     ],
 )  # fmt: skip
 def test_readers_and_what_they_state(agent: str, name: str, count: int | None) -> None:
@@ -193,7 +420,7 @@ def test_nginx_tells_the_same(site: Site) -> None:
         log = site.root / "nginx-access.log"
         eventually(lambda: log.read_text(encoding="utf-8").count("\n") == 2)
     with log.open(encoding="utf-8") as lines:
-        (every,) = stats.gather(access.read(lines)).feeds
+        (every,) = stats.gather(logs.read(lines)).feeds
     assert (every.feed, every.statuses) == ("all", {200: 1, 304: 1})
 
 
@@ -239,6 +466,8 @@ def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
         eventually(
             lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
         )
+        server.ask("/old", version="1.0")
+        eventually(lambda: '"GET /old HTTP/1.0" 404 ' in log.read_text(encoding="utf-8"))
 
 
 def test_the_limit_is_for_those_who_fetch_everything_again(site: Site) -> None:

@@ -52,6 +52,19 @@ def test_a_server_that_was_killed_comes_back(site: Site, port: int, daemon: Daem
     eventually(lambda: answering(port))
 
 
+def test_a_broken_configuration_keeps_no_server_from_coming_back(
+    site: Site, port: int, daemon: Daemon
+) -> None:
+    eventually(lambda: answering(port))
+    site.configure('[site]\ntitle = "')
+    daemon.wait_for("config.refused")
+    (parent,) = workers(daemon.process.pid)
+    (worker,) = workers(parent)
+    os.kill(worker, signal.SIGKILL)
+    daemon.wait_for("server.started", 2)
+    eventually(lambda: answering(port))
+
+
 def test_another_port_in_the_configuration(site: Site, port: int, daemon: Daemon) -> None:
     eventually(lambda: answering(port))
     other = free_port()

@@ -255,6 +255,27 @@ def test_ranges(server: Running, shared: Site) -> None:
     assert server.ask("/all/atom.xml", range="bytes=0-9", if_range='"another"').status == 200
 
 
+def test_a_drawing_can_do_nothing(server: Running) -> None:
+    policy = server.ask("/media/drawing.svg")["content-security-policy"]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert not server.ask("/media/large.png", "HEAD")["content-security-policy"]
+
+
+def test_how_long_an_answer_may_be_kept(server: Running) -> None:
+    for path, seconds in (
+        ("/media/drawing.svg", "86400"),
+        ("/media/large.png", "86400"),
+        ("/", "900"),
+    ):
+        assert server.ask(path, "HEAD")["cache-control"] == f"public, max-age={seconds}", path
+    for path in ("/nothing", "/media/nothing.png", "/.hidden"):
+        assert server.ask(path)["cache-control"] in {"max-age=60", ""}, path
+    assert server.ask("/all/atom.xml", "POST", content_length="0")["cache-control"] in {
+        "no-store",
+        "",
+    }
+
+
 def test_what_is_not_to_be_had(server: Running) -> None:
     for path in (
         "/nothing", "/all/nothing.xml", "/../config.toml", "/%2e%2e/config.toml", "/..%2fconfig.toml", "/all/../../config.toml",
@@ -441,10 +462,6 @@ def test_large_files_come_from_the_disk(feeds: Running, shared: Site) -> None:
     assert feeds.ask("/media/large.png", "HEAD")["content-length"] == "3000000"
     part = feeds.ask("/media/large.png", range="bytes=1000000-1000099")
     assert (part.status, part.body) == (206, body[1_000_000:1_000_100])
-
-
-def test_a_drawing_can_do_nothing(feeds: Running) -> None:
-    assert "sandbox" in feeds.ask("/media/drawing.svg")["content-security-policy"]
 
 
 def test_what_moved_and_what_is_gone(feeds: Running) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Site, dated, seed
-from outside import HOME, Running, eventually, feeds_server, free_port, missing, receive
+from outside import HOME, Running, eventually, feeds_server, free_port, missing, receive, running
 
 from feeds.model import FeedsError
 from feeds.server import Server
@@ -258,6 +258,75 @@ def test_a_taken_port_is_told(large: Site) -> None:
         )  # fmt: skip
     assert run.returncode == 3
     assert "Address already in use; set host and port in [serve]" in run.stderr
+    assert "serving" not in run.stderr
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_of_two_that_begin_at_once_one_has_the_port(large: Site, attempt: int) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "feeds", "serve", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    both = [
+        subprocess.Popen(
+            command, cwd=large.root, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        for _ in range(2)
+    ]
+    try:
+        eventually(lambda: answering(port) and any(one.poll() is not None for one in both))
+        winner, loser = sorted(both, key=lambda one: one.poll() is not None)
+        assert winner.poll() is None
+        assert loser.returncode == 3
+        winner.terminate()
+        told = {one: one.communicate(timeout=30)[1] for one in both}
+    finally:
+        for one in both:
+            one.kill()
+            one.wait()
+    assert f"127.0.0.1:{port}: Address already in use" in told[loser]
+    assert f"at http://127.0.0.1:{port}/ (Ctrl-C ends it)" in told[winner]
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "code"),
+    [
+        (("--host", "nowhere.invalid"), "nowhere.invalid:", 3), (("--host", "a" * 70), "it is no name; set host", 3), (("--host", "203.0.113.1"), "assign", 3),
+        (("--port", "0"), "no port from 1 to 65535", 2), (("--port", "65536"), "no port from 1", 2), (("--port", "9" * 5000), "no port from 1", 2),
+        (("--port", "x"), "no port from 1", 2),
+    ],
+)  # fmt: skip
+def test_an_address_that_can_not_be_is_told(
+    large: Site, address: tuple[str, ...], said: str, code: int
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "feeds", "serve", *address],
+        cwd=large.root, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(HOME)}, timeout=60,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (code, "")
+    assert said in run.stderr
+    assert "mistake" not in run.stderr
+    assert "serving" not in run.stderr
+
+
+def test_a_host_may_have_a_name(site: Site) -> None:
+    site.configure('[serve]\nhost = "localhost"\n')
+    port = free_port()
+    command = [sys.executable, "-m", "feeds", "serve", "--port", str(port)]
+    with running("feeds", command, port, site.root) as server:
+        assert server.ask("/nothing").status == 404
+
+
+def test_a_configuration_that_breaks_stops_no_server(site: Site) -> None:
+    with feeds_server(site.root) as server:
+        (before,) = workers(server.process.pid)
+        assert server.ask("/nothing").status == 404
+        site.configure('[site]\ntitle = "')
+        server.process.send_signal(signal.SIGHUP)
+        # A worker that is replaced takes some seconds to go; one that is not, has nothing to read.
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: not Path(f"/proc/{before}").exists(), 6)
+        assert server.ask("/nothing").status == 404
+        assert server.process.poll() is None
 
 
 def test_a_server_for_the_daemon(large: Site) -> None:

@@ -11,6 +11,7 @@ import feedparser
 import pytest
 from conftest import Site, dated, seed
 from outside import HOME, caddy_server, eventually, feeds_server, nginx_server
+from running import command, environment
 
 from feeds.model import FeedsError
 from feeds.serving import tokens
@@ -138,12 +139,14 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
             f"/%7E{secret}/%E5%B3%B6/atom.xml",
             f"/~{secret[:-1]}/x",
             f"/~{secret}",
+            f"/%257E{secret}/members/",
+            f"/?u=%2F~{secret}/&u=%2F%257E{secret}%2F&t=~{secret}",
         ):
             server.ask(
                 path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1"
             )
         log = private.root / ".feeds/access.log"
-        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 6)
     text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(
         encoding="utf-8"
     )
@@ -153,6 +156,39 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
     kept = private.root.joinpath(".feeds/tokens.json")
     assert secret not in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_changes_of_the_tokens_at_one_time_are_all_kept(private: Site) -> None:
+    told(private, "tokens", "add", "old")
+    commands = [("revoke", "old"), *(("add", f"n{n}") for n in range(6))]
+    begun = [
+        subprocess.Popen(command("tokens", *one), cwd=private.root, env=environment(), stdout=subprocess.DEVNULL)
+        for one in commands
+    ]  # fmt: skip
+    assert [process.wait(40) for process in begun] == [0] * 7
+    known = tokens.read(str(private.root / ".feeds/tokens.json"))
+    assert {token.name for token in known} == {f"n{n}" for n in range(6)}
+
+
+def test_tokens_that_can_not_be_read_shut_the_door_for_a_while(private: Site) -> None:
+    path = f"/~{given(private, 'ann')}/%E5%B3%B6/atom.xml"
+    file = private.root / ".feeds/tokens.json"
+    whole = file.read_bytes()
+    with feeds_server(private.root) as server:
+        assert server.ask(path).status == 200
+        file.write_bytes(b"{")
+        eventually(lambda: server.ask(path).status == 503)
+        for _ in range(3):
+            got = server.ask(path)
+            assert (got.status, got["retry-after"]) == (503, "60")
+        assert server.ask("/open/atom.xml").status == 200
+        file.write_bytes(whole)
+        eventually(lambda: server.ask(path).status == 200)
+        log = private.root / ".feeds/access.log"
+        eventually(lambda: '/atom.xml HTTP/1.1" 503 ' in log.read_text(encoding="utf-8"))
+    said = private.root.joinpath("feeds.log").read_text(encoding="utf-8")
+    assert said.count("tokens.json: who may read private feeds can't be read") == 1
+    assert "Traceback" not in said
 
 
 def test_tokens_are_told_apart(tmp_path: Path) -> None:

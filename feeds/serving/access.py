@@ -1,7 +1,7 @@
-"""Lines of the access log: written here, and read from ours or another server's.
+"""Lines of the access log, as they are written; `feeds.serving.logs` reads them.
 
-Formats are the common one, the combined one, and one JSON object a line.  A token in a path stands
-in no line, be it valid or not.
+Formats are the common one, the combined one, and one JSON object a line.  A token stands in no
+line, be it valid or not.
 """
 
 from __future__ import annotations
@@ -13,23 +13,15 @@ import sys
 import threading
 import time
 from collections import deque
-from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 _WAITING = 4096  # lines that wait to be written
 FORMATS = ("combined", "common", "json")
-_TOKEN = re.compile(r"/(?:~|%7[eE])[^/?#\s\"]*")
+# A tilde, escaped once or more, and what may be a token behind it; in the path or in a query.
+_TOKEN = re.compile(r"(?:~|%(?:25)*7[eE])[^/?#&\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
-_LINE = re.compile(
-    r'(?P<client>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)"'
-    r" (?P<status>\d{3}) (?P<sent>\d+|-)"
-    r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?'
-)
-_MONTHS = {
+MONTHS = {
     name: number
     for number, name in enumerate(
         "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1
@@ -56,7 +48,7 @@ class Hit(NamedTuple):
 
 def masked(text: str) -> str:
     """A path or an address without the token in it."""
-    return _TOKEN.sub("/~", text)
+    return _TOKEN.sub("~", text) if "~" in text or "%" in text else text
 
 
 def written(hit: Hit, form: str) -> str:
@@ -78,7 +70,7 @@ def written(hit: Hit, form: str) -> str:
 def _stamp(instant: int) -> str:
     """An instant as the common format has it."""
     when = time.gmtime(instant)
-    month = list(_MONTHS)[when.tm_mon - 1]
+    month = list(MONTHS)[when.tm_mon - 1]
     return f"{when.tm_mday:02}/{month}/{when.tm_year}:{time.strftime('%H:%M:%S', when)} +0000"
 
 
@@ -89,73 +81,6 @@ def _fit(text: str) -> str:
     return _UNFIT.sub(
         lambda f: "".join(f"\\x{b:02X}" for b in f[0].encode("utf-8", "replace")), text
     )
-
-
-def read(lines: Iterable[str]) -> Iterator[Hit | None]:
-    """Each line as a request; None for one that is no line of an access log."""
-    for line in lines:
-        if line.startswith("{"):
-            yield _from_json(line)
-        else:
-            yield _from_text(line)
-
-
-def _from_json(line: str) -> Hit | None:
-    try:
-        told = json.loads(line)
-        told["time"] = int(datetime.fromisoformat(told["time"]).timestamp())
-        return Hit(**{name: told[name] for name in Hit._fields if name in told})
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _from_text(line: str) -> Hit | None:
-    found = _LINE.match(line)
-    if not found:
-        return None
-    when = _instant(found["time"])
-    if when is None:
-        return None
-    method, _, rest = _unescaped(found["request"]).partition(" ")
-    path, _, protocol = rest.rpartition(" ")
-    return Hit(
-        when,
-        found["client"],
-        method,
-        masked(path),
-        int(found["status"]),
-        int(found["sent"]) if found["sent"] != "-" else 0,
-        _said(found["agent"]),
-        _said(found["referer"]),
-        protocol,
-        _said(found["user"]),
-    )
-
-
-def _said(text: str | None) -> str:
-    return "" if text in {None, "-"} else _unescaped(text or "")
-
-
-def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    raw = re.sub(
-        rb"\\x([0-9A-Fa-f]{2})|\\(.)",
-        lambda f: bytes([int(f[1], 16)]) if f[1] else f[2],
-        text.encode("utf-8", "surrogateescape"),
-    )
-    return raw.decode("utf-8", "replace")
-
-
-def _instant(text: str) -> int | None:
-    """`23/Nov/2026:04:05:06 +0000` in seconds since the epoch."""
-    try:
-        day, month, rest = text.split("/")
-        year, clock, zone = rest[:4], rest[5:13], rest[14:]
-        iso = f"{year}-{_MONTHS[month]:02}-{day}T{clock}{zone[:3]}:{zone[3:]}"
-        return int(datetime.fromisoformat(iso).timestamp())
-    except (ValueError, KeyError):
-        return None
 
 
 class Log:

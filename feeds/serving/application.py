@@ -14,6 +14,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from feeds.model import StateError
 from feeds.serving import access, answers, routes, tokens
 from feeds.serving.limiter import Limiter
 from feeds.serving.site import LOOK, Rules, Site, opened
@@ -43,7 +44,9 @@ _BLOCK = 1 << 16
 _DEAF = ("feedparser/",)
 _OFFERED = 4096  # deltas of which it is remembered to whom they were sent
 _SAID = 512  # characters of a header that the log repeats
+_LATER = (("Retry-After", "60"),)
 _PATHS = 4096  # paths whose files are known
+_PROTOCOLS = {"HTTP/1": "HTTP/1.0"}  # which granian calls by another name
 
 
 class Application:
@@ -66,9 +69,7 @@ class Application:
         self._retry = max(60, min(period, 3600))
         self._lock = threading.Lock()
         self._streams = threading.Semaphore(_STREAMS)
-        self._tokens_path = os.path.join(state, "tokens.json")
-        self._tokens: tuple[tokens.Token, ...] = ()
-        self._tokens_looked = float("-inf")
+        self._tokens = tokens.Register(os.path.join(state, "tokens.json"), LOOK)
         self._offered: OrderedDict[int, None] = OrderedDict()
         self._names: dict[str, str] = {}  # what lies at a path that was asked for
 
@@ -113,7 +114,10 @@ class Application:
         if known is not None and (resource := self.site.find(known)) is not None:
             return routes.Target(resource, None, known)
         path = "/" if raw == "*" else os.fsdecode(raw.encode("latin-1"))
-        found = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        try:
+            found = routes.target(path, self.site, self._base, self._moved, self._subscriber)
+        except StateError:  # the operator was told; the subscriber comes back
+            return routes.Target(answer=answers.plain(503, "Try again later.", _LATER))
         if found.resource is not None and not found.subscriber:
             if len(self._names) >= _PATHS:
                 self._names.clear()
@@ -133,11 +137,7 @@ class Application:
         return answer
 
     def _subscriber(self, secret: str) -> str:
-        now = time.monotonic()
-        if now - self._tokens_looked > LOOK:
-            self._tokens = tokens.read(self._tokens_path)
-            self._tokens_looked = now
-        return tokens.owner(self._tokens, secret)
+        return self._tokens.owner(secret, time.monotonic())
 
     def _patience(self, answer: Answer, environ: Environ, name: str) -> Answer:
         if any(key in environ for key in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")):
@@ -184,12 +184,12 @@ class Application:
             int(time.time()),
             self._client(environ),
             method,
-            access.masked(path) if "~" in path else path,
+            access.masked(path),
             answer.status,
             0 if method == "HEAD" else length,
             get("HTTP_USER_AGENT", "")[:_SAID],
             access.masked(referer)[:_SAID] if (referer := get("HTTP_REFERER", "")) else "",
-            environ["SERVER_PROTOCOL"],
+            _PROTOCOLS.get(environ["SERVER_PROTOCOL"], "HTTP/1.1"),
             subscriber,
             answer.whole,
             "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,

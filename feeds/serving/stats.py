@@ -1,7 +1,7 @@
 """What an access log tells a publisher: who reads each feed, how politely, and what it costs.
 
-Works on our own log and on any in the common or combined format, such as nginx's.  The only door to
-prometheus_client.
+Works on whatever requests `feeds.serving.logs` reads.  What clients state of themselves is believed
+within limits.  The only door to prometheus_client.
 """
 
 from __future__ import annotations
@@ -14,22 +14,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from feeds.serving.access import Hit
 
 SITE = "(site)"  # what belongs to no feed: the index, the stylesheet, what is not there
 SHARES = (200, 226, 304, 429)
 _DOCUMENTS = ("atom.xml", "rss.xml", "feed.json")
+_GIVEN = {200, 206, 226, 304}  # statuses that only what is there is answered with
+# A whole number and the word, as aggregators write it; that in "App/5.0 RSS Reader" is none.
 _SUBSCRIBERS = re.compile(
-    r"(\d[\d,.]*)\s+(?:\w+\s+)?(?:subscriber|reader|user)s?\b|\bsubscribers?[=:]\s*(\d+)",
-    re.IGNORECASE,
+    r"(?<![\w.,/-])(\d{1,3}(?:[,.]\d{3}){1,2}|\d{1,7})\s(?:subscribers?|readers)\b"
+    r"|\bsubscribers?[=:]\s?(\d{1,7})\b",
+    re.IGNORECASE | re.ASCII,
 )
-_FEED_ID = re.compile(r"\b(?:feed-?id|id)[=:]\s*([\w-]+)", re.IGNORECASE)
+_CROWD = 10_000_000  # no aggregator has so many subscribers to one feed
+_FEED_ID = re.compile(r"\b(?:feed-?id|id)[=:]\s?([\w-]+)", re.IGNORECASE)
 _PRODUCT = re.compile(r"\s*([^\s/(;]+(?:\s[A-Z][\w.-]*)*)")
 _HASTE = 300  # seconds; who asks more often than this, in the median, is called hasty
 _ENOUGH = 5  # requests for one document, before a client is judged
 _WORST = 20  # clients that are told of
+_NAMED = 100  # programs that are told of by name: anyone can make up another
+_OTHERS = "(others)"
 
 
 class FeedUse(NamedTuple):
@@ -71,16 +77,23 @@ class Use(NamedTuple):
     rude: tuple[Rude, ...]  # the costliest first
 
 
-def gather(hits: Iterable[Hit | None]) -> Use:
-    """What the requests of a log tell; None stands for a line that was none."""
-    by_feed: defaultdict[str, list[Hit]] = defaultdict(list)
+def gather(hits: Iterable[Hit | None], known: Collection[str] = ()) -> Use:
+    """What the requests of a log tell; None stands for a line that was none.
+
+    A feed has a slug in `known`, or was given out at least once: anyone can ask for anything.
+    """
+    by_slug: defaultdict[str, list[Hit]] = defaultdict(list)
     unread = 0
     for hit in hits:
         if hit is None:
             unread += 1
         elif hit.method in {"GET", "HEAD"}:
-            by_feed[slug_of(hit.path)].append(hit)
-    every = [hit for found in by_feed.values() for hit in found]
+            by_slug[slug_of(hit.path)].append(hit)
+    every = [hit for found in by_slug.values() for hit in found]
+    by_feed: defaultdict[str, list[Hit]] = defaultdict(list)
+    for slug, found in by_slug.items():
+        there = slug in known or any(hit.status in _GIVEN for hit in found)
+        by_feed[slug if there else SITE].extend(found)
     times = [hit.time for hit in every]
     return Use(
         len(every),
@@ -112,7 +125,7 @@ def _feed(slug: str, hits: list[Hit]) -> FeedUse:
     for hit in hits:
         name = reader_of(hit.agent)
         clients[name].add(hit.client)
-        count = subscribers_of(hit.agent)
+        count = subscribers_of(hit.agent) if hit.status in _GIVEN else None
         if count is not None:
             feed = _FEED_ID.search(hit.agent)
             key = (name, feed[1] if feed else hit.path.partition("?")[0])
@@ -120,19 +133,25 @@ def _feed(slug: str, hits: list[Hit]) -> FeedUse:
     stated: Counter[str] = Counter()
     for (name, _), (_, count) in aggregators.items():
         stated[name] += count
+    readers = Counter({name: len(clients[name]) for name in sorted(clients)})
     return FeedUse(
         slug,
         len(hits),
         dict(sorted(Counter(hit.status for hit in hits).items())),
         sum(hit.sent for hit in hits),
         _saved(hits),
-        {
-            name: len(found)
-            for name, found in sorted(clients.items(), key=lambda c: (-len(c[1]), c[0]))
-        },
+        _named(readers),
         sum(stated.values()),
-        dict(stated.most_common()),
+        _named(stated),
     )
+
+
+def _named(counts: Counter[str]) -> dict[str, int]:
+    """The largest counts by name, and what the others have together."""
+    named = dict(counts.most_common(_NAMED))
+    if len(counts) > _NAMED:
+        named[_OTHERS] = counts.total() - sum(named.values())
+    return named
 
 
 def _saved(hits: list[Hit]) -> int:
@@ -164,8 +183,8 @@ def subscribers_of(agent: str) -> int | None:
     found = _SUBSCRIBERS.search(agent)
     if not found:
         return None
-    digits = re.sub(r"\D", "", found[1] or found[2])
-    return int(digits) if 0 < len(digits) < 12 else None
+    count = int(re.sub(r"\D", "", found[1] or found[2]))
+    return count if count < _CROWD else None
 
 
 def _rude(hits: Iterable[Hit]) -> Iterator[Rude]:
@@ -209,12 +228,15 @@ def _faults(hits: list[Hit]) -> Iterator[str]:
 
 def lines(use: Use) -> Iterator[str]:
     """The same for a person."""
-    if not use.requests:
-        yield "no requests"
-        return
-    yield f"{use.requests:,} requests in {(use.end - use.begin) / 86_400:.1f} days"
+    days = f" in {(use.end - use.begin) / 86_400:.1f} days"
+    yield f"{use.requests:,} requests{days}" if use.requests else "no requests"
     if use.unread:
-        yield f"{use.unread} lines were none of an access log"
+        yield (
+            f"{use.unread:,} lines could not be read: they have none of the formats combined,"
+            " common, json (ours) and Caddy's"
+        )
+    if not use.requests:
+        return
     yield ""
     width = max(len("feed"), *(len(feed.feed) for feed in use.feeds))
     yield (
@@ -229,12 +251,14 @@ def lines(use: Use) -> Iterator[str]:
         )
     for feed in use.feeds:
         readers = ", ".join(f"{name} {count}" for name, count in list(feed.readers.items())[:8])
-        yield f"\n{feed.feed}: read with {readers}"
+        yield ""
+        yield f"{feed.feed}: read with {readers}"
         if feed.aggregators:
             told = ", ".join(f"{name} {count}" for name, count in feed.aggregators.items())
             yield f"{' ' * len(feed.feed)}  subscribers stated by {told}"
     if use.rude:
-        yield "\nclients that cost more than they need"
+        yield ""
+        yield "clients that cost more than they need"
     for rude in use.rude:
         yield f"{rude.client}  {rude.agent or '(no User-Agent)'}"
         yield f"    {rude.path}: {rude.requests} requests, {_bytes(rude.sent)}"
@@ -272,6 +296,7 @@ def metrics(use: Use) -> str:
         rude = GaugeMetricFamily(
             "feeds_http_costly_clients", "Clients that cost more than they need."
         )
+        unread = GaugeMetricFamily("feeds_http_unread_lines", "Lines that could not be read.")
         for feed in use.feeds:
             for status, count in feed.statuses.items():
                 requests.add_metric((feed.feed, str(status)), count)
@@ -282,7 +307,8 @@ def metrics(use: Use) -> str:
             for name, count in feed.aggregators.items():
                 subscribers.add_metric((feed.feed, name), count)
         rude.add_metric((), len(use.rude))
-        yield from (requests, sent, saved, clients, subscribers, rude)
+        unread.add_metric((), use.unread)
+        yield from (requests, sent, saved, clients, subscribers, rude, unread)
 
     class Told:
         """What the registry asks."""
