@@ -50,7 +50,7 @@ class _Task(NamedTuple):
 class _Made(NamedTuple):
     """What a worker made of a task."""
 
-    task: _Task
+    number: int  # of the archive document
     published: dict[str, Published]
     written: tuple[str, ...]
     accounts: tuple[Account, ...]
@@ -110,12 +110,14 @@ def build(
     written: list[str] = []
     if tasks:
         packed = config.publish.precompressed
-        ledger.promise([n for task in tasks for n in names(channel, task.archive, packed)])
+        ledger.promise(
+            [name for task in tasks.values() for name in names(channel, task.archive, packed)]
+        )
         worker = _Worker(channel, config, catalogue, now, texts=texts)
-        for done, made in enumerate(workers.spread(worker, tasks, workers.cores()), 1):
-            archive = made.task.archive._replace(made=wanted, media=made.media)
-            shelf.put(archive)
-            shelf.drop(_lost(made))
+        for done, made in enumerate(workers.spread(worker, [*tasks.values()], workers.cores()), 1):
+            task = tasks[made.number]
+            shelf.put(task.archive._replace(made=wanted, media=made.media))
+            shelf.drop(_lost(task, made))
             ledger.register.keep_all(made.accounts)
             for mark, text in made.texts:
                 ledger.register.keep_text(mark, text)
@@ -133,10 +135,10 @@ def build(
     return Built(published, tuple(written), tuple(sorted(media)))
 
 
-def _lost(made: _Made) -> list[str]:
+def _lost(task: _Task, made: _Made) -> list[str]:
     """The marks of articles that turned out to be none."""
     rows = {row for row, _ in made.held}
-    return [mark for mark, found, _ in made.task.members if found.row in rows]
+    return [mark for mark, found, _ in task.members if found.row in rows]
 
 
 def _tasks(
@@ -146,31 +148,31 @@ def _tasks(
     now: int,
     every: Sequence[Archive],
     wanted: str,
-) -> list[_Task]:
+) -> dict[int, _Task]:
+    """What has to be made, by the numbers of archive documents."""
     shelf, register = ledger.shelf(channel.slug), ledger.register
     pending = [archive for archive in every if archive.made != wanted]
     if not pending:
-        return []
+        return {}
     members = {archive.number: shelf.members(archive.number) for archive in pending}
     marks = [mark for some in members.values() for mark in some]
     there = locate(marks, channel, catalogue, register, now)
+    accounts = register.accounts_of(marks)
     shelf.drop(mark for mark in marks if mark not in there)
     at = {archive.number: n for n, archive in enumerate(every)}
-    tasks = []
+    tasks = {}
     for archive in pending:
         n = at[archive.number]
         inside = (
-            (mark, there[mark], register.account(mark))
+            (mark, there[mark], accounts.get(mark))
             for mark in members[archive.number]
             if mark in there
         )
-        tasks.append(
-            _Task(
-                archive,
-                every[n - 1].name if n else "",
-                every[n + 1].name if archive.following else "",
-                tuple(inside),
-            )
+        tasks[archive.number] = _Task(
+            archive,
+            every[n - 1].name if n else "",
+            every[n + 1].name if archive.following else "",
+            tuple(inside),
         )
     return tasks
 
@@ -222,8 +224,8 @@ class _Worker:
         except OSError as error:
             raise publisher.failed(error, self._config.paths.out) from None
         yield _Made(
-            task, published, tuple(written), tuple(accounts), tuple(texts), tuple(held),
-            tuple(notes), tuple(sorted(media)),
+            task.archive.number, published, tuple(written), tuple(accounts), tuple(texts),
+            tuple(held), tuple(notes), tuple(sorted(media)),
         )  # fmt: skip
 
     def _measured(self, article: Article) -> Mapping[str, Measure]:

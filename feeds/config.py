@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from feeds import urls
@@ -61,16 +62,7 @@ class Config(NamedTuple):
 
     def source(self, folder: str) -> Source:
         """What is known of a first-level folder, with what the site says filled in."""
-        from feeds.text import line  # not needed where nothing changed
-
-        site = self.site
-        found = next((s for s in self.sources if s.folder == folder), made(Source, folder=folder))
-        return found._replace(
-            title=found.title or line(folder) or site.title,
-            slug=found.slug or slug_of(folder),
-            language=found.language or site.language,
-            timezone=found.timezone or site.timezone,
-        )
+        return _source(folder, self.sources, self.site)
 
     def channel(self, table: FeedTable, source: Source | None = None) -> Channel:
         """The feed that a table declares; for `each = "source"`, the one of `source`."""
@@ -103,6 +95,19 @@ class Config(NamedTuple):
             source=source.folder if source else None,
             rule=Rule(all=(include,), none=table.exclude or ()),
         )
+
+
+@lru_cache  # asked for every article, more than once
+def _source(folder: str, sources: tuple[Source, ...], site: Site) -> Source:
+    from feeds.text import line  # not needed where nothing changed
+
+    found = next((s for s in sources if s.folder == folder), made(Source, folder=folder))
+    return found._replace(
+        title=found.title or line(folder) or site.title,
+        slug=found.slug or slug_of(folder),
+        language=found.language or site.language,
+        timezone=found.timezone or site.timezone,
+    )
 
 
 def slug_of(folder: str) -> str:

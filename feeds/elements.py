@@ -1,16 +1,19 @@
 """HTML's elements, and what can be asked of a parsed one.
 
-One of two doors to BeautifulSoup; the other is `article`, which parses.
+One of two doors to BeautifulSoup; the other is `soup`, which makes the tree.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from bs4.element import NavigableString, PreformattedString, Tag
 
 from feeds.text import flow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["NavigableString", "Tag"]
 
@@ -42,6 +45,7 @@ ATTRIBUTES = {
     "abbr": ("title",), "td": ("colspan", "rowspan"), "th": ("colspan", "rowspan"),
     "ol": ("start", "reversed"), "li": ("value",),
 }  # fmt: skip
+_BREAKING = BLOCKS | CONTAINERS | {"hr"}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
@@ -50,9 +54,19 @@ def is_text(node: object) -> TypeGuard[NavigableString]:
     return isinstance(node, NavigableString) and not isinstance(node, PreformattedString)
 
 
+def every(above: Tag, name: str) -> Iterator[Tag]:
+    """All elements of a name below one."""
+    return (node for node in above.descendants if isinstance(node, Tag) and node.name == name)
+
+
+def first(above: Tag, name: str) -> Tag | None:
+    return next(every(above, name), None)
+
+
 def attribute(tag: Tag, name: str) -> str:
-    value = tag.get(name)
-    return value if isinstance(value, str) else " ".join(value or ())
+    value = tag.attrs.get(name, "")
+    assert isinstance(value, str)  # as `soup` makes them
+    return value
 
 
 def pixels(tag: Tag, name: str) -> int:
@@ -61,8 +75,9 @@ def pixels(tag: Tag, name: str) -> int:
 
 
 def invisible(tag: Tag) -> bool:
-    style = attribute(tag, "style")
-    return tag.has_attr("hidden") or bool(style and _HIDDEN.search(style))
+    if not tag.attrs:
+        return False
+    return "hidden" in tag.attrs or bool(_HIDDEN.search(attribute(tag, "style")))
 
 
 def after(node: Tag) -> Tag | None:
@@ -108,11 +123,8 @@ def holds_text(tag: Tag) -> bool:
 
 
 def holds_blocks(tag: Tag) -> bool:
-    return any(
-        isinstance(node, Tag)
-        and (node.name in BLOCKS or node.name in CONTAINERS or node.name == "hr")
-        for node in tag.descendants
-    )
+    inside = tag.descendants if any(isinstance(child, Tag) for child in tag.contents) else ()
+    return any(isinstance(node, Tag) and node.name in _BREAKING for node in inside)
 
 
 def well_made(table: Tag) -> bool:

@@ -182,7 +182,8 @@ def body(text: str) -> str:
     rest = text[_header(text)[3] :]
     if (found := _LABEL.match(rest)) and rest[found.end() : found.end() + 1] == "\n":
         rest = rest[found.end() :]  # else what follows, HTML, would be taken for Markdown
-    if found := _ECHO.match(rest[:_ECHOED]):
+    head = rest[:_ECHOED]
+    if "](" in head and (found := _ECHO.match(head)):
         rest = found["before"] + rest[found.end() :]
     return rest
 

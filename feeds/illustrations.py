@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from feeds import urls
-from feeds.elements import Tag, after, attribute, brief, pixels
+from feeds.elements import Tag, after, attribute, brief, every, first, pixels
 from feeds.model import Picture
 from feeds.text import flow, line
 
@@ -72,7 +72,7 @@ class Illustrations:
 
     def address(self, tag: Tag) -> tuple[str, str]:
         """The address of a picture, and its path when it lies beside the seed; ("", "") if none."""
-        img = tag if tag.name == "img" else tag.find("img") or tag
+        img = tag if tag.name == "img" else first(tag, "img") or tag
         for written in _references(img):
             reference = _PENDING.sub("", written.strip())
             if not _SCHEME.match(reference) and not reference.startswith(("//", "#", "?")):
@@ -89,12 +89,12 @@ class Illustrations:
 
 def stands_in(tag: Tag) -> bool:
     """Whether a picture only holds the place of the one in the <noscript> behind it."""
-    img = tag if tag.name == "img" else tag.find("img") or tag
+    img = tag if tag.name == "img" else first(tag, "img") or tag
     below = after(tag)
     return (
         below is not None
         and below.name == "noscript"
-        and below.find("img") is not None
+        and first(below, "img") is not None
         and all(_PLACEHOLDER.search(reference) for reference in _references(img))
     )
 
@@ -113,7 +113,7 @@ def _references(img: Tag) -> Iterator[str]:
         if best := _largest(attribute(img, name)):
             yield best
     if img.parent is not None and img.parent.name == "picture":
-        for sibling in img.parent.find_all("source"):
+        for sibling in every(img.parent, "source"):
             if best := _largest(attribute(sibling, "srcset") or attribute(sibling, "data-srcset")):
                 yield best
     if source and not embedded and placeholder:
@@ -133,13 +133,15 @@ def _caption(img: Tag) -> tuple[str, Tag | None]:
     """The caption of a picture, and the element that says it."""
     figure = next((p for p in islice(img.parents, _NEAR) if p.name == "figure"), None)
     if figure is not None and _pictures(figure) <= 2:  # itself, and the one in its <noscript>
-        element = figure.find("figcaption")
+        element = first(figure, "figcaption")
         return (flow(element.get_text(" ")), element) if element is not None else ("", None)
     node: Tag = img
     for parent in islice(img.parents, _NEAR):
         pictures = _pictures(parent) if parent.name in _AROUND else 0
         if 0 < pictures <= 2 and "wp-caption" in attribute(parent, "class"):
-            element = parent.find(class_="wp-caption-text")
+            tags = (node for node in parent.descendants if isinstance(node, Tag))
+            classed = (t for t in tags if "wp-caption-text" in attribute(t, "class").split())
+            element = next(classed, None)
             return (flow(element.get_text(" ")), element) if element is not None else ("", None)
         if pictures != 1 or after(node) is not None:
             break
@@ -147,7 +149,7 @@ def _caption(img: Tag) -> tuple[str, Tag | None]:
     below = after(node)
     if below is not None and below.name in {"div", "p", "small"}:
         told = brief(below, _LONG)
-        small = below if below.name == "small" else below.find("small") if told else None
+        small = below if below.name == "small" else first(below, "small") if told else None
         if small is not None and told == brief(small, _LONG):
             return flow(small.get_text(" ")), below
     return "", None
@@ -155,4 +157,4 @@ def _caption(img: Tag) -> tuple[str, Tag | None]:
 
 def _pictures(parent: Tag) -> int:
     """How many pictures there are in an element; 3 stands for many."""
-    return len(parent.find_all("img", limit=3))
+    return sum(1 for _ in islice(every(parent, "img"), 3))

@@ -27,6 +27,8 @@ from feeds.elements import (
     Tag,
     attribute,
     brief,
+    every,
+    first,
     holds_blocks,
     holds_text,
     invisible,
@@ -34,7 +36,7 @@ from feeds.elements import (
     well_made,
 )  # fmt: skip
 from feeds.illustrations import stands_in
-from feeds.text import clean, flow, line
+from feeds.text import bare, clean, flow, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,6 @@ MAX_DEPTH = 100  # below it only text and pictures are kept; each level is a Pyt
 
 _STAYS_EMPTY = frozenset(("td", "th", "tr"))
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
-WORDS = re.compile(r"[\W_]+")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATED = re.compile(r"\d{4}")
 _SPACES = re.compile(r" [ \t\n\f]+|[\t\n\f][ \t\n\f]*")  # but for a lone space, which may stay
@@ -60,7 +61,7 @@ class Writer:
         self.pictures: dict[str, Picture] = {}  # by URL, in the order of their appearance
         self.texts: list[tuple[str, str]] = []  # (block element, its text)
         self.deep = False  # some of it was nested too deep
-        self._title = WORDS.sub("", title).casefold()
+        self._title = bare(title)
         self._base = base
         self._illustrations = illustrations
         self._captions: set[int] = set()  # ids of elements whose words the lead picture carries
@@ -89,7 +90,7 @@ class Writer:
             self.deep = True
             self._flat(parent)
             return
-        for child in parent.children:
+        for child in parent.contents:
             if isinstance(child, Tag):
                 self._tag(child, depth)
             elif is_text(child):
@@ -115,7 +116,7 @@ class Writer:
             return
         if name in self._special:
             self._special[name](tag, depth)
-        elif name in HEADINGS and self._heading:  # headings don't nest
+        elif self._heading and name in HEADINGS:  # headings don't nest
             self._break()
             self.children(tag, depth + 1)
         elif name in BLOCKS or name in CONTAINERS:
@@ -176,7 +177,7 @@ class Writer:
         text = brief(tag)
         if not text:
             return False
-        words = WORDS.sub("", text).casefold()
+        words = bare(text)
         if tag.name == "address" or words == self._title:
             return True
         if tag.name in {"h1", "h2"} and len(words) > 4 and self._title.startswith(words):
@@ -231,7 +232,8 @@ class Writer:
     def _string(self, string: str) -> None:
         self._text.append(string)
         if not self._preformatted:
-            string = _SPACES.sub(" ", string)
+            if "  " in string or not string.isprintable():  # else only lone spaces stand in it
+                string = _SPACES.sub(" ", string)
             if self._spaced:
                 string = string.lstrip(" ")
             if not string:
@@ -258,15 +260,14 @@ class Writer:
 
     def _edge(self) -> None:
         """A block begins or ends here: what was said until now is one text."""
-        self._flush()
-        while (
-            self._out
-            and not self._preformatted
-            and (self._out[-1] == "<br />" or self._out[-1].isspace())
-        ):
-            self._out.pop()
-        if self._out and not self._preformatted:
-            self._out[-1] = self._out[-1].rstrip(" ")
+        if self._text:
+            self._flush()
+        out = self._out
+        if not self._preformatted:
+            while out and (out[-1] == "<br />" or out[-1].isspace()):
+                out.pop()
+            if out:
+                out[-1] = out[-1].rstrip(" ")
         self._spaced = True
         self._begun = False
 
@@ -302,7 +303,7 @@ class Writer:
         self._seen()
 
     def _media(self, tag: Tag, depth: int) -> None:
-        sources = [tag, *tag.find_all("source")]
+        sources = [tag, *every(tag, "source")]
         addresses = [urls.normal(attribute(s, "src"), self._base) for s in sources]
         address = next(filter(None, addresses), "")
         if not address:
@@ -315,7 +316,7 @@ class Writer:
         self._seen()
 
     def _picture(self, tag: Tag, depth: int) -> None:
-        found = self._illustrations.read(tag if tag.name == "img" else tag.find("img") or tag)
+        found = self._illustrations.read(tag if tag.name == "img" else first(tag, "img") or tag)
         if found is None:
             return
         picture, caption = found
@@ -335,6 +336,8 @@ class Writer:
 
 def _attributes(name: str, tag: Tag) -> str:
     """The attributes that mean something without the page the element stood on."""
+    if not tag.attrs:
+        return ""
     written = []
     for known in ATTRIBUTES.get(name, ()):
         value = attribute(tag, known)

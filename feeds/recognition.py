@@ -263,28 +263,35 @@ def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register
 
     `standing` maps rows to headings and the keys of articles that several files hold.
     """
+    keys = {row: shared or identity.key(heading) for row, (heading, shared) in standing.items()}
+    known = register.marks_of(keys.values())
+    accounts = register.accounts_of(known.values())
     found: dict[int, str] = {}
     taken: set[str] = set()
     for row, (heading, shared) in sorted(standing.items(), key=lambda one: one[1][0].path):
-        mark = marked(heading, shared, register)
+        mark = known[keys[row]]
+        if shared is None or "#" in shared:
+            mark = _its_own(heading, keys[row], mark, accounts.get(mark), register)
         if mark in taken:
-            mark = identity.mark(identity.salted(shared or identity.key(heading), heading))
+            mark = identity.mark(identity.salted(keys[row], heading))
         taken.add(mark)
         found[row] = mark
     return found
 
 
 def marked(heading: Heading, shared: str | None, register: Register) -> str:
-    """The mark of the article with this heading; `shared` is its key if several files hold it.
+    """The mark of one article; `shared` is its key if several files hold it."""
+    return marks({0: (heading, shared)}, register)[0]
 
-    When the key's own belongs to an article that is clearly another, it is the one the article had
-    when it was seen in this file before, or one of its own.
+
+def _its_own(
+    heading: Heading, key: str, mark: str, account: Account | None, register: Register
+) -> str:
+    """The mark of an article with this key, whose own `mark` may be that of another.
+
+    When that belongs to an article that is clearly another, it is the one the article had when it
+    was seen in this file before, or one of its own.
     """
-    key = shared or identity.key(heading)
-    mark = register.mark_of(key)
-    account = register.account(mark)
-    if shared is not None and "#" not in shared:
-        return mark
     if account is not None and identity.sure(account.heading, heading):
         return mark
     if account is not None or "#" in key:

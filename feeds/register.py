@@ -45,6 +45,7 @@ SCHEMA = """
     CREATE INDEX IF NOT EXISTS articles_changed ON articles (changed) WHERE version > 1;
 """
 _CHANGES = 5000  # that are remembered
+_MANY = 1000  # questions that take longer than to read all answers
 _COLUMNS = "mark, key, path, title, published, arrived, began, changed, version, fingerprint"
 
 
@@ -120,7 +121,7 @@ class Register:
 
     def unknown(self, idents: Collection[int]) -> set[int]:
         """Those of the keys, in their short form, that were never seen."""
-        if len(idents) > 1000:
+        if len(idents) > _MANY:
             known = {ident for (ident,) in self._db.execute("SELECT ident FROM known")}
         else:
             known = {
@@ -138,6 +139,13 @@ class Register:
         """The mark of the article with this key."""
         found = self._db.execute("SELECT mark FROM aliases WHERE key = ?", (_blob(key),)).fetchone()
         return found[0] if found else identity.mark(key)
+
+    def marks_of(self, keys: Collection[str]) -> dict[str, str]:
+        """The same for many keys."""
+        if len(keys) <= _MANY:
+            return {key: self.mark_of(key) for key in keys}
+        aliases = dict(self.aliases())
+        return {key: aliases.get(key) or identity.mark(key) for key in keys}
 
     def alias(self, key: str, mark: str) -> None:
         """From now on this key means the article with this mark."""
@@ -183,6 +191,11 @@ class Register:
         """What is known of the article with this mark."""
         return next(self._accounts("mark = ?", mark), None)
 
+    def accounts_of(self, marks: Iterable[str]) -> dict[str, Account]:
+        """What is known of the articles with these marks, by mark."""
+        among = "mark IN (SELECT value FROM json_each(?))"
+        return {one.mark: one for one in self._accounts(among, json.dumps(list(marks)))}
+
     def any(self) -> bool:
         """Whether there is any account."""
         return self._db.execute("SELECT 1 FROM articles LIMIT 1").fetchone() is not None
@@ -219,23 +232,18 @@ class Register:
 
     def keep(self, account: Account) -> None:
         """Take over what is known of an article now."""
-        values = (
-            account.mark, _blob(account.key), _blob(account.path), _number(account.heading),
-            *account[3:],
-        )  # fmt: skip
-        self._db.execute(
+        self.keep_all((account,))
+
+    def keep_all(self, accounts: Iterable[Account]) -> None:
+        """Take over what is known of many articles now."""
+        self._db.executemany(
             """INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
                ON CONFLICT (mark) DO UPDATE SET (key, path, number, title, published, arrived,
                began, changed, version, fingerprint) = (excluded.key, excluded.path,
                excluded.number, excluded.title, excluded.published, excluded.arrived,
                excluded.began, excluded.changed, excluded.version, excluded.fingerprint)""",
-            values,
+            ((a.mark, _blob(a.key), _blob(a.path), _number(a.heading), *a[3:]) for a in accounts),
         )
-
-    def keep_all(self, accounts: Iterable[Account]) -> None:
-        """Take over what is known of many articles now."""
-        for account in accounts:
-            self.keep(account)
 
     def forget(self, mark: str) -> None:
         """Let go of an article, as it is part of another now."""

@@ -13,13 +13,13 @@ from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from feeds import urls
+from feeds.text import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from feeds.model import Article, Heading
 
-_MARKS = re.compile(r"[\W_]+")
 _TAGS = re.compile(r"<[^<>]*>")
 _SHINGLE = 12  # characters
 _SKETCH = 64  # of them are kept
@@ -29,7 +29,7 @@ def fingerprint(heading: Heading, article: Article) -> str:
     """Stands for what a reader sees of an article; equal as long as nothing really changed."""
     lead = next((p for p in article.pictures if not p.minor), None)
     said = (
-        _MARKS.sub("", heading.title).casefold(),
+        bare(heading.title),
         article.digest,
         _place(heading.link),
         (lead.file.rpartition("/")[2] or _place(lead.url).partition("?")[0]) if lead else "",
@@ -44,7 +44,7 @@ def _place(url: str) -> str:
 
 def sketch(text: str) -> frozenset[int]:
     """A few numbers that two texts share in the measure in which they share their words."""
-    words = _MARKS.sub("", _TAGS.sub(" ", text)).casefold().encode("utf-8", "replace")
+    words = bare(_TAGS.sub(" ", text)).encode("utf-8", "replace")
     found = {
         int.from_bytes(blake2b(words[n : n + _SHINGLE], digest_size=6).digest(), "big")
         for n in range(max(1, len(words) - _SHINGLE + 1))

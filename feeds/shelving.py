@@ -67,8 +67,8 @@ def arrange(
     if affected is None:
         there = everything(channel, catalogue, register, now)
         vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
-        changed = {register.mark_of(identity.key(old)) for old in catalogue.left()}
-        _spoil(shelf, changed, place)
+        changed = register.marks_of({identity.key(old) for old in catalogue.left()})
+        _spoil(shelf, changed.values(), place)
     else:
         there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)
@@ -89,13 +89,13 @@ def arrange(
             shelf.spoil(number)
             returned[mark] = edited
         standing[mark] = found
-    shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
     surplus = [
         (mark, found.heading.published) for mark, found in standing.items() if mark not in recent
     ]
     if len(surplus) >= WAITING:
         for mark in _close(shelf, surplus, now, many=affected is None):
             del standing[mark]
+    shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
     stands = [(found.row, found.heading) for found in standing.values()]
     return Arranged(stands, returned, vanished)
 
@@ -136,7 +136,7 @@ def locate(
     now: int,
 ) -> dict[str, Found]:
     """Where the articles with these marks lie, those that are there and that the channel takes."""
-    accounts = [account for mark in marks if (account := register.account(mark))]
+    accounts = register.accounts_of(marks).values()
     if len(accounts) < len(marks):  # an interrupted build had not come to them
         found = everything(channel, catalogue, register, now)
         return {mark: found[mark] for mark in marks if mark in found}

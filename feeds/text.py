@@ -26,6 +26,7 @@ _ILLEGAL = re.compile(
 _C1 = {code: _windows(code) for code in range(0x80, 0xA0)}
 _ENDS = re.compile(r"\r\n?")
 _HAN = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_WORD = re.compile(r"\w+")
 _FOLD = re.compile(rf"(?<=[{_HAN}])[^\S\n]*\n\s*(?=[{_HAN}])")
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|big|br|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|"
@@ -55,6 +56,11 @@ def flow(text: str) -> str:
     space would be one that the author never wrote.
     """
     return line(_FOLD.sub("", text) if "\n" in text else text)
+
+
+def bare(text: str) -> str:
+    """The letters and digits of `text` alone, whatever their case."""
+    return "".join(_WORD.findall(text)).replace("_", "").casefold()
 
 
 def plain(markup: str) -> str:

@@ -113,7 +113,7 @@ def test_a_feed_that_moved_is_compared_with_what_it_was(site: Site) -> None:
     site.build()
     assert len(site.items("news")) == 30
     site.configure('[[feed]]\nslug = "other"\nlimit = 5\nexclude = { title = "7" }\n' + moved)
-    with pytest.raises(PublishError, match="news: .* 30 would vanish"):
+    with pytest.raises(PublishError, match=r"news: .* 30 would vanish"):
         site.build()
 
 

@@ -7,6 +7,7 @@ anywhere on the way, in a library as much as in here, is found before a subscrib
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from html import escape
@@ -31,10 +32,8 @@ def read(document: Document, feed: Feed) -> list[str]:
     reader = readers.get(document.media_type)
     if reader is None:
         return []
-    ids = [entry.id for entry in feed.entries]
-    faults = [
-        f"the id {one} stands there twice" for one in sorted({i for i in ids if ids.count(i) > 1})
-    ]
+    ids = Counter(entry.id for entry in feed.entries)
+    faults = [f"the id {one} stands there twice" for one in sorted(ids) if ids[one] > 1]
     try:
         faults.extend(reader(document.body, feed))
     except (ET.ParseError, ValueError, AttributeError, KeyError, TypeError) as error:

@@ -9,6 +9,7 @@ locale for each RSS date: rendering belongs in one thread.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, cast
 
@@ -44,6 +45,7 @@ def rss(feed: Feed) -> bytes:
     return cast("bytes", _generator(feed).rss_str())
 
 
+@lru_cache(maxsize=1)  # both formats are written from one
 def _generator(feed: Feed) -> FeedGenerator:
     made = FeedGenerator()
     made.register_extension("ours", _FeedParts, _EntryParts)
@@ -113,20 +115,18 @@ class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
 
     def extend_atom(self, element: Element) -> Element:
         entry = self.entry
-        link = element.find("link")
-        assert link is not None
+        link = next(element.iterchildren("link"))
         link.set("rel", "alternate")  # feedgen 1.0 loses rel, type and length of an entry's links
         link.set("type", "text/html")
         if entry.language and entry.language != self.feed.language:
             element.set(LANG, entry.language)
-        content = element.find("content")
-        if content is not None:
+        for content in element.iterchildren("content"):
             content.set(LANG, entry.language or self.feed.language)
         for enclosure in entry.enclosures:
-            part = etree.SubElement(element, "link", rel="enclosure", type=enclosure.media_type)
-            part.set("href", enclosure.url)
+            told = {"rel": "enclosure", "type": enclosure.media_type, "href": enclosure.url}
             if enclosure.length:
-                part.set("length", str(enclosure.length))
+                told["length"] = str(enclosure.length)
+            etree.SubElement(element, "link", told)
         self._media(element)
         return element
 
@@ -142,9 +142,9 @@ class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
         etree.SubElement(item, f"{DC}language").text = entry.language or self.feed.language
         etree.SubElement(item, f"{ATOM}updated").text = entry.updated.isoformat()
         for enclosure in entry.enclosures[:1]:  # the RSS profile allows one: the lead picture
-            part = etree.SubElement(item, "enclosure", url=enclosure.url)
-            part.set("length", str(enclosure.length))  # "0" where unknown, by the same profile
-            part.set("type", enclosure.media_type)
+            length = str(enclosure.length)  # "0" where unknown, by the same profile
+            told = {"url": enclosure.url, "length": length, "type": enclosure.media_type}
+            etree.SubElement(item, "enclosure", told)
         self._media(item)
         return item
 
@@ -156,20 +156,18 @@ class _EntryParts(BaseEntryExtension):  # type: ignore[misc]  # nor here
 
 
 def _text(item: Element, name: str, text: str) -> None:
-    part = item.find(name)
-    if part is not None:
+    for part in item.iterchildren(name):
         part.text = text
 
 
 def _content(element: Element, enclosure: Enclosure, *, described: bool) -> None:
     """One media:content (Media RSS 1.5.1) with what is known of the picture."""
-    part = etree.SubElement(element, f"{MEDIA}content", url=enclosure.url, medium="image")
-    part.set("type", enclosure.media_type)
+    told = {"url": enclosure.url, "medium": "image", "type": enclosure.media_type}
     if enclosure.length:
-        part.set("fileSize", str(enclosure.length))
+        told["fileSize"] = str(enclosure.length)
     if enclosure.width and enclosure.height:
-        part.set("width", str(enclosure.width))
-        part.set("height", str(enclosure.height))
+        told |= {"width": str(enclosure.width), "height": str(enclosure.height)}
+    part = etree.SubElement(element, f"{MEDIA}content", told)
     if described and enclosure.title:
         etree.SubElement(part, f"{MEDIA}description", type="plain").text = enclosure.title
 
