@@ -41,7 +41,15 @@ from feeds.model import (
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from feeds.catalogue import Catalogue
     from feeds.config import Config
@@ -177,27 +185,30 @@ def publish(
     config = prepared.config
     publisher.sweep(config.paths.out)
     before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
-    archived: list[str] = []
-    texts = any(channel.shows == "changes" for channel in prepared.every)
-    for channel in prepared.every:
-        if channel.archive:
-            built = archives.build(
-                channel, config, catalogue, ledger, now, partial(progress, "making archives"),
-                texts=texts,
-            )  # fmt: skip
-            before |= built.published
-            others |= built.published.keys()
-            archived += built.written
-            for path in built.media:
-                name = measuring.media_name(path)
-                if name not in others:
-                    bodies[name] = partial(measuring.picture_bytes, path, config)
+
+    def archive(*, later: bool) -> archives.Built:
+        return _archives(prepared, now, catalogue, ledger, progress, later=later)
+
+    def pictures(built: archives.Built, there: Container[str]) -> dict[str, Callable[[], bytes]]:
+        names = {measuring.media_name(path): path for path in built.media}
+        wanted = {name: path for name, path in names.items() if name not in there}
+        return {n: partial(measuring.picture_bytes, p, config) for n, p in wanted.items()}
+
+    first = archive(later=False)
+    before |= first.published
+    others |= first.published.keys()
     outcome = publisher.publish(
-        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
-        prepared.times,
+        config.paths.out, bodies | pictures(first, others), before, others, ledger.promise,
+        partial(progress, "publishing"), prepared.times,
     )  # fmt: skip
-    written = (*outcome.written, *archived)
-    ledger.record(outcome.published, prepared.kept, prepared.standing)
+    then = archive(later=True)
+    published = outcome.published | then.published
+    more = publisher.publish(
+        config.paths.out, pictures(then, published), published, published, ledger.promise,
+        partial(progress, "publishing"),
+    )  # fmt: skip
+    written = (*outcome.written, *first.written, *then.written, *more.written)
+    ledger.record(more.published, prepared.kept, prepared.standing)
     catalogue.forget_left()
     report = told(found, catalogue, now)
     dues = (report.due, *(utc(r.expires) for r in prepared.kept.values() if r.expires))
@@ -223,6 +234,32 @@ def publish(
     catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def _archives(
+    prepared: Prepared,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    progress: Progress,
+    *,
+    later: bool,
+) -> archives.Built:
+    """The archive documents of all feeds that have to be made, before these or `later`."""
+    texts = any(channel.shows == "changes" for channel in prepared.every)
+    built = [
+        archives.build(
+            channel, prepared.config, catalogue, ledger, now, partial(progress, "making archives"),
+            texts=texts, later=later,
+        )
+        for channel in prepared.every
+        if channel.archive
+    ]  # fmt: skip
+    return archives.Built(
+        {name: file for one in built for name, file in one.published.items()},
+        tuple(name for one in built for name in one.written),
+        tuple(path for one in built for path in one.media),
+    )
 
 
 def _keep_house(

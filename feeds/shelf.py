@@ -26,6 +26,7 @@ SCHEMA = """
     ALTER TABLE archived ADD COLUMN version INTEGER DEFAULT 1;
 """
 OPEN = 0  # the number of what stands in the feed itself
+LATER = "later"  # of an archive document: an article came back from it to the feed
 
 
 class Archive(NamedTuple):
@@ -35,7 +36,7 @@ class Archive(NamedTuple):
     name: str  # of its folder
     following: bool  # it links to the one after it
     closed: int  # seconds since the epoch
-    made: str  # what it was made by; "": it has to be made anew
+    made: str  # what it was made by; "": it has to be made anew; `LATER`: once the feed is out
     media: tuple[str, ...] = ()  # pictures below the seed folder that its entries show
 
 
@@ -115,7 +116,15 @@ class Shelf:
     def spoil(self, number: int) -> None:
         """One of them has to be made anew."""
         self._db.execute(
-            "UPDATE archives SET made = '' WHERE slug = ? AND number = ?", (self._slug, number)
+            "UPDATE archives SET made = '' WHERE slug = ? AND number = ? AND made <> ?",
+            (self._slug, number, LATER),
+        )
+
+    def leave(self, number: int) -> None:
+        """The same, once the feed is out to which an article comes back from there."""
+        self._db.execute(
+            "UPDATE archives SET made = ? WHERE slug = ? AND number = ?",
+            (LATER, self._slug, number),
         )
 
     def clear(self) -> None:

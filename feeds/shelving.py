@@ -86,7 +86,7 @@ def arrange(
             edited = mark in lately and shelf.edited(mark)
             if not edited and found.row not in newest:
                 continue
-            shelf.spoil(number)
+            shelf.leave(number)
             returned[mark] = edited
         standing[mark] = found
     surplus = [
@@ -216,7 +216,8 @@ def _close(shelf: Shelf, surplus: Sequence[tuple[str, int]], now: int, *, many: 
     surplus = sorted(surplus, key=lambda one: (one[1], one[0]))
     known = shelf.archives()
     if known and known[-1].closed == now:
-        shelf.put(known[-1]._replace(following=True, made=""))
+        shelf.put(known[-1]._replace(following=True))
+        shelf.spoil(known[-1].number)
     names = {archive.name for archive in known}
     number = known[-1].number if known else 0
     chunks = _chunks(surplus, many=many)
@@ -264,4 +265,5 @@ def link(shelf: Shelf, now: int) -> None:
         return
     for one, following in pairwise(archives):
         if not one.following and following.closed < now:
-            shelf.put(one._replace(following=True, made=""))
+            shelf.put(one._replace(following=True))
+            shelf.spoil(one.number)

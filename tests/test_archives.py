@@ -439,6 +439,41 @@ def test_what_a_build_saw_that_came_to_nothing_is_archived_by_the_next(
     assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
 
 
+def test_an_edited_article_can_be_found_at_any_time(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Wherever a build is cut off: in the feed, in its archive document, or in both."""
+    begun(site, 150)
+    site.write("s/10.md", article(10, title="Edited 10"))
+    met: list[set[str]] = []
+
+    def look(*_: object) -> None:
+        titles = set(flat(walked(site)))
+        met.append(titles & {"Article 10", "Edited 10"})
+        assert len(titles - met[-1]) == 149
+
+    cycle.build(site.load(), NOW + DAY, pictures="none", progress=look)
+    look()
+    assert all(met)
+    assert met[-1] == {"Edited 10"}
+    assert {"Article 10", "Edited 10"} in met
+
+    class StopError(Exception):
+        pass
+
+    def stop(stage: str, *_: object) -> None:
+        if stage == "making archives":
+            raise StopError
+
+    site.write("s/12.md", article(12, title="Edited 12"))
+    with pytest.raises(StopError):
+        cycle.build(site.load(), NOW + DAY + 60, pictures="none", progress=stop)
+    assert "Edited 12" in walked(site)[0]
+    site.build(NOW + DAY + 60)
+    assert len(flat(walked(site))) == len(set(flat(walked(site)))) == 150
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY + 60)
+
+
 def test_an_edit_that_is_to_go_unnoticed_stays_in_the_archive(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
