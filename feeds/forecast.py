@@ -16,6 +16,7 @@ from feeds.model import PublishError, Standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from feeds.model import Entry
     from feeds.tables import Guard
 
 _VERSION = re.compile(r";v=\d+\Z")  # of an entry that is new because its article changed
@@ -109,6 +110,14 @@ def look(
     return Outlook(
         slug, count["new"], count["updated"], count["lost"], count["again"], moved, len(before),
         archived, len(vanished), changes=tuple(changes),
+    )  # fmt: skip
+
+
+def standing(entry: Entry) -> Standing:
+    """An entry as subscribers know it."""
+    return Standing(
+        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
+        int(entry.updated.timestamp()),
     )  # fmt: skip
 
 

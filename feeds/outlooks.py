@@ -39,17 +39,15 @@ def of_feed(
     `begun`, the output folder tells what stood there; `bare` says that there is no seed at all.
     """
     slug = channel.slug
-    before = ledger.standing(slug)
-    given_up = dropped.get(slug, ())
-    for old in _former(channel, config) if before is None else ():
-        before = ledger.standing(old)
-        given_up = dropped.get(old, ())
+    slugs = (slug, *_former(channel, config))
+    was = next((one for one in slugs if ledger.standing(one) is not None), slug)
+    before = ledger.standing(was)
     if before is None and not begun:
         before = _published(config, channel)
-    chosen = tuple(map(standing_of, entries))
+    chosen = tuple(map(forecast.standing, entries))
     shelf = ledger.shelf(slug)
     there = {forecast.mark(one) for one in standing}
-    gone = [m for m in given_up if m not in there and shelf.place(m) is None]
+    gone = [m for m in dropped.get(was, ()) if m not in there and shelf.place(m) is None]
     vanished = [*edition.vanished[slug], *gone]
     return forecast.look(
         slug,
@@ -59,7 +57,7 @@ def of_feed(
         limit=channel.limit if len(chosen) >= channel.limit else 0,
         lives=partial(_archived, shelf) if channel.archive and not bare else None,
         returned=edition.returned[slug],
-        vanished=[_remembered(mark, config, ledger) for mark in vanished],
+        vanished=_remembered(vanished, config, ledger),
         archived=shelf.count() + len(vanished) if vanished else 0,
     )
 
@@ -75,7 +73,7 @@ def of_gone(
     led = {old for channel in every for old in _former(channel, config)}
     for slug in slugs:
         if slug not in led:
-            vanished = [_remembered(mark, config, ledger) for mark in dropped.get(slug, ())]
+            vanished = _remembered(dropped.get(slug, ()), config, ledger)
             before = ledger.standing(slug) or ()
             yield forecast.look(slug, before, (), vanished=vanished, archived=len(vanished))
 
@@ -85,21 +83,12 @@ def _former(channel: Channel, config: Config) -> list[str]:
     return [m.path.strip("/") for m in config.moved if m.to.strip("/") == channel.slug]
 
 
-def standing_of(entry: Entry) -> Standing:
-    """An entry as subscribers know it."""
-    return Standing(
-        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
-        int(entry.updated.timestamp()),
-    )  # fmt: skip
-
-
-def _remembered(mark: str, config: Config, ledger: Ledger) -> Standing:
-    """An article that stood in an archive document, as far as it is remembered."""
-    id_ = identity.tag(config.site.authority, config.site.since, mark)
-    account = ledger.register.account(mark)
-    if account is None:
-        return Standing(id_, "", "", 0, 0)
-    return Standing(id_, account.title, "", account.published, account.changed)
+def _remembered(marks: Iterable[str], config: Config, ledger: Ledger) -> list[Standing]:
+    """What stood in archive documents, as far as it is remembered, the newest first."""
+    accounts = ledger.register.accounts_of(marks).values()
+    newest = sorted(accounts, key=lambda one: (-one.published, one.mark))
+    ids = {m: identity.tag(config.site.authority, config.site.since, m) for m in marks}
+    return [Standing(ids[a.mark], a.title, "", a.published, a.changed) for a in newest]
 
 
 def _archived(shelf: Shelf, entry: Standing) -> bool:

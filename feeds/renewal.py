@@ -14,26 +14,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from feeds import (
     archives,
     codings,
+    drafts,
     editing,
-    fitting,
-    forecast,
     formats,
     measuring,
     outlooks,
     publisher,
     recognition,
     selection,
-    shelving,
-    workers,
 )  # fmt: skip
 from feeds.dates import utc
-from feeds.formats import proof
 from feeds.ledger import Rendering
 from feeds.model import (
     VERSION,
     ConfigError,
     Listed,
-    PublishError,
     Report,
     Standing,
     digest,
@@ -57,12 +52,10 @@ if TYPE_CHECKING:
     from feeds.editing import Edition
     from feeds.forecast import Outlook
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Feed, Heading, Published
+    from feeds.model import Channel, Heading, Published
     from feeds.register import Register
-    from feeds.shelf import Shelf
     from feeds.survey import Found
 
-_FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
@@ -116,14 +109,16 @@ def prepare(
         chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )
     limits = {channel.slug: channel for channel in chosen}
-    drafts = {}
+    pending = {}
     for feed in edition.feeds:
         slug = feed.slug
-        draft = _Draft(feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
+        draft = drafts.Draft(
+            feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug]
+        )
         known = renderings.get(slug)
-        same = known and known._replace(entries=0) == _rendering(draft, edition)
+        same = known and known._replace(entries=0) == drafts.rendering(draft, edition)
         if everything or edition.vanished[slug] or not same:
-            drafts[slug] = draft
+            pending[slug] = draft
     notes = list(_lost(ledger))
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
@@ -132,18 +127,18 @@ def prepare(
     for paths in edition.media.values():
         for path in paths:
             bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
-    for made in _settled(drafts, limits, ledger, now):
+    for made in drafts.settled(pending, limits, ledger, now):
         slug, channel = made.slug, limits[made.slug]
         for document in made.documents:
             bodies[formats.placed(document.name, private=channel.private)] = document.body
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
-        rendering = _rendering(drafts[slug], edition)
+        rendering = drafts.rendering(pending[slug], edition)
         renderings[slug] = rendering._replace(entries=len(made.standing))
         expected.append(
             outlooks.of_feed(
                 channel,
-                drafts[slug].feed.entries,
+                pending[slug].feed.entries,
                 made.standing,
                 edition,
                 dropped,
@@ -357,96 +352,6 @@ def _chosen(
 
 
 # --- from feeds to documents --------------------------------------------------------------------
-
-
-class _Draft(NamedTuple):
-    """A feed that is to be written."""
-
-    feed: Feed
-    budget: int  # bytes
-    lately: frozenset[str]  # ids of entries that are the last to be left out
-    crowded: int  # how many of these are left out already
-
-
-def _rendering(draft: _Draft, edition: Edition) -> Rendering:
-    """What the documents are made from; how many entries there is room for does not count."""
-    feed, budget, lately, crowded = draft
-    inputs = digest(VERSION, feed, budget, sorted(lately), crowded)
-    updated = int(feed.updated.timestamp())
-    return Rendering(inputs, 0, updated, edition.expires[feed.slug], edition.media[feed.slug])
-
-
-def _settled(
-    drafts: dict[str, _Draft], channels: Mapping[str, Channel], ledger: Ledger, now: int
-) -> Iterator[_Written]:
-    """The documents of the feeds; what has no room in one goes to its archive documents, if any.
-
-    `drafts` are brought up to date with that.
-    """
-    pending = [*drafts]
-    while pending:
-        crowded = []
-        for made in _rendered([drafts[slug] for slug in pending]):
-            draft = drafts[made.slug]
-            if channels[made.slug].archive and len(made.standing) < len(draft.feed.entries):
-                drafts[made.slug] = _relieved(draft, made.standing, ledger.shelf(made.slug), now)
-                crowded.append(made.slug)
-            else:
-                yield made
-        pending = crowded
-    for slug in drafts:
-        if channels[slug].archive:
-            shelving.link(ledger.shelf(slug), now)
-
-
-def _relieved(draft: _Draft, fit: Sequence[Standing], shelf: Shelf, now: int) -> _Draft:
-    """The feed without what went to its archive documents, as there is room for but `fit`."""
-    entries = [(forecast.mark(one), one) for one in map(outlooks.standing_of, draft.feed.entries)]
-    room = {forecast.mark(one) for one in fit}
-    gone = shelving.relieve(
-        shelf,
-        [(mark, one.published) for mark, one in entries],
-        {mark for mark, _ in entries if mark not in room},
-        {m for n, (m, one) in enumerate(entries) if n < fitting.PRESENT or one.id in draft.lately},
-        now,
-    )
-    kept = [
-        entry
-        for entry, (mark, _) in zip(draft.feed.entries, entries, strict=True)
-        if mark not in gone
-    ]
-    feed = draft.feed._replace(entries=tuple(kept), updated=max(entry.updated for entry in kept))
-    lately = draft.lately & {entry.id for entry in kept}
-    crowded = draft.crowded + len(draft.lately) - len(lately)
-    return draft._replace(feed=editing.linked(feed, shelf), lately=lately, crowded=crowded)
-
-
-class _Written(NamedTuple):
-    """What came of it."""
-
-    slug: str
-    documents: tuple[Document, ...]
-    standing: tuple[Standing, ...]
-    told: str
-
-
-def _rendered(drafts: Sequence[_Draft]) -> list[_Written]:
-    """The documents of the feeds, by slug, each proof-read."""
-    if not drafts:
-        return []
-    import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
-
-    count = workers.cores() if len(drafts) > _FEW else 1
-    return sorted(workers.spread(_written, drafts, count), key=lambda made: made.slug)
-
-
-def _written(draft: _Draft) -> Iterator[_Written]:
-    fitted = fitting.fit(*draft)
-    for document in fitted.documents:
-        if faults := proof.read(document, fitted.feed):
-            raise PublishError(proof.refusal(document, faults))
-    standing = tuple(map(outlooks.standing_of, fitted.feed.entries))
-    yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
 def _packed(

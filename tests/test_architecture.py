@@ -35,7 +35,7 @@ LAYERS = (
     ("survey", "state", "websub", "fitting", "forecast"),
     ("shelving", "measuring"),
     ("editing",),
-    ("archives", "outlooks"),
+    ("archives", "drafts", "outlooks"),
     ("renewal",),
     ("cycle",),
     (
