@@ -77,8 +77,9 @@ class Site:
     def load(self) -> config.Config:
         return config.load(str(self.root / "config.toml"))
 
-    def build(self, now: int = NOW, *, offline: bool = True) -> Report:
-        return cycle.build(self.load(), now, pictures="none" if offline else "all", wait=0)
+    def build(self, now: int = NOW, *, offline: bool = True, accept: bool = False) -> Report:
+        pictures = "none" if offline else "all"
+        return cycle.build(self.load(), now, pictures=pictures, accept=accept, wait=0)
 
     def json(self, slug: str = "all") -> dict[str, object]:
         return json.loads((self.root / "out" / slug / "feed.json").read_text(encoding="utf-8"))

@@ -324,9 +324,7 @@ def test_incremental_equals_fresh_with_tiny_archives(
 
         @invariant()
         def every_article_once(self) -> None:
-            seeds = cycle.build(
-                self.site.load(), self.now, pictures="none", accept=not self.paths()
-            )
+            seeds = self.site.build(self.now, accept=True)
             titles = [title for document in walked(self.site) for title in document]
             twins = sum(1 for problem in seeds.repaired if problem.code == "twin")
             assert len(titles) == seeds.seeds - len(seeds.held) - seeds.waiting - twins
@@ -342,10 +340,6 @@ def test_incremental_equals_fresh_with_tiny_archives(
     )
 
 
-def built(site: Site, now: int) -> cycle.Report:
-    return cycle.build(site.load(), now, pictures="none", accept=True)
-
-
 @pytest.mark.parametrize(("limit", "count"), [(200, 200), (10, 49)])
 def test_what_has_no_room_in_the_feed_goes_to_its_archive(
     site: Site, tmp_path_factory: pytest.TempPathFactory, limit: int, count: int
@@ -353,7 +347,7 @@ def test_what_has_no_room_in_the_feed_goes_to_its_archive(
     site.configure(FEED.replace("10", str(limit)) + "max_size = '20 kB'\n")
     for number in range(count):
         site.write(f"s/{number}.md", article(number, body=f"<p>{'word ' * 99}{number}</p>"))
-    report = built(site, NOW)
+    report = site.build(NOW, accept=True)
     titles = [f"Article {number}" for number in range(count)]
     assert sorted(flat(walked(site))) == sorted(titles)
     assert report.feeds[0].entries == len(walked(site)[0]) > 5
@@ -364,7 +358,7 @@ def test_what_has_no_room_in_the_feed_goes_to_its_archive(
     for number in range(count, count + 12):
         now += 3 * DAY
         site.write(f"s/{number}.md", article(number, **dated(now - 60)))
-        built(site, now)
+        site.build(now, accept=True)
         touched.append(len(changed(before, site.bytes())))
         before = site.bytes()
         titles.append(f"Article {number}")
@@ -518,7 +512,7 @@ def test_what_vanishes_from_the_archive_is_told_and_guarded(site: Site) -> None:
     with pytest.raises(PublishError, match=r"of 288 entries, 0 .* and 78 would vanish"):
         site.build(NOW)
     assert site.published() == before
-    built(site, NOW)
+    site.build(NOW, accept=True)
     assert len(flat(walked(site))) == 210
     site.configure(FEED.replace("archive = true\n", ""))
     with pytest.raises(PublishError, match=r"of 210 entries, 0 .* and 200 would vanish"):

@@ -19,7 +19,7 @@ LATE = 1 << 62  # ns: every file is settled
 
 def hinted(site: Site, *folders: str, settled: int = LATE, ahead: int = LATE) -> Report:
     hint = Hint(frozenset(map(os.fsencode, folders)), settled, ahead)
-    return cycle.build(site.load(), NOW, pictures="none", hint=hint, wait=0)
+    return cycle.build(site.load(), NOW, pictures="none", hint=hint, accept=True, wait=0)
 
 
 def numbered(number: int, day: int = 1) -> str:
