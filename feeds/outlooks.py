@@ -29,20 +29,19 @@ def of_feed(
     config: Config,
     ledger: Ledger,
     *,
-    begun: bool,
     bare: bool,
 ) -> Outlook:
     """What becomes of the subscribers of a feed that was made anew.
 
     `entries` would stand in it, `standing` are those for which there is room; `dropped` holds, by
-    slug, the marks of what stood in archive documents that are given up.  Unless the ledger had
-    `begun`, the output folder tells what stood there; `bare` says that there is no seed at all.
+    slug, the marks of what stood in archive documents that are given up.  Where the ledger does not
+    remember a feed, the output folder tells what stood there; `bare`: there is no seed at all.
     """
     slug = channel.slug
     slugs = (slug, *_former(channel, config))
     was = next((one for one in slugs if ledger.standing(one) is not None), slug)
     before = ledger.standing(was)
-    if before is None and not begun:
+    if before is None:
         before = _published(config, channel)
     chosen = tuple(map(forecast.standing, entries))
     shelf = ledger.shelf(slug)

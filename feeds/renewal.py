@@ -96,7 +96,6 @@ def prepare(
     """
     ledger.begin()
     register = ledger.register
-    begun = bool(register.fact("begun"))
     config = known_as(config, register)
     register.keep_fact("again", "")
     register.keep_fact("config", os.path.relpath(config.path, config.paths.state))
@@ -144,7 +143,6 @@ def prepare(
                 dropped,
                 config,
                 ledger,
-                begun=begun,
                 bare=not found.seeds,
             )
         )
