@@ -10,6 +10,7 @@ import json
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from feeds import identity, lock
@@ -120,7 +121,10 @@ def split(register: Register, path: str) -> None:
 
 def export(register: Register) -> Iterator[str]:
     """The lines of the readable form, sorted by the ids of articles."""
-    yield _line({"format": _FORMAT, "authority": register.fact("authority")})
+    begun = _said(int(register.fact("begun") or 0))
+    yield _line({"format": _FORMAT, "authority": register.fact("authority"), "begun": begun})
+    for _, idents in groupby(register.known(), lambda ident: ident >> 56):
+        yield _line({"known": " ".join(f"{ident % (1 << 64):016x}" for ident in idents)})
     for account in register.accounts():
         yield _line({"article": account.mark, **_plain(account)})
     for key, mark in register.aliases():
@@ -152,6 +156,11 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
             raise ValueError(f"its format is {told['format']!r}; known is {_FORMAT!r}")
         if told["authority"]:
             register.keep_fact("authority", told["authority"])
+        if told.get("begun") and not register.fact("begun"):
+            register.keep_fact("begun", str(_read(told["begun"])))  # what is unknown has arrived
+    elif "known" in told:
+        numbers = (int(one, 16) for one in told["known"].split())
+        register.learn(n - (1 << 64) if n >> 63 else n for n in numbers)
     elif "article" in told:
         given: dict[str, Any] = {name: told[name] for name in _FIELDS}
         given |= {name: _read(told[name]) for name in _INSTANTS}

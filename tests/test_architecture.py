@@ -35,7 +35,7 @@ LAYERS = (
     ("survey", "state", "websub", "fitting", "forecast"),
     ("shelving", "measuring"),
     ("editing",),
-    ("archives",),
+    ("archives", "drafts", "outlooks"),
     ("renewal",),
     ("cycle",),
     (
