@@ -2,8 +2,9 @@
 
     shelf: what stands in which -> seeds -> article.parse -> entries -> documents -> out/
 
-They are written before the feed names them, each is known as soon as it is whole, and a build that
-is cut off goes on where it was.
+They are written before the feed names them, those that an article leaves for the feed after it, so
+that it can be found at any time.  Each is known as soon as it is whole, and a build that is cut off
+goes on where it was.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from feeds import (
 )
 from feeds.formats import proof
 from feeds.model import VERSION, Measure, PublishError, SeedError, digest
+from feeds.shelf import LATER
 from feeds.shelving import locate
 
 if TYPE_CHECKING:
@@ -97,15 +99,17 @@ def build(
     progress: Callable[[int, int], None],
     *,
     texts: bool,
+    later: bool,
 ) -> Built:
-    """Make the archive documents of a feed that have to be made.
+    """Make the archive documents of a feed that have to be made, or those to be made `later`.
 
     Raises PublishError when one is not right or can't be written.
     """
     shelf = ledger.shelf(channel.slug)
     every = shelf.archives()
     wanted = recipe(channel, config)
-    tasks = _tasks(channel, catalogue, ledger, now, every, wanted)
+    pending = [one for one in every if one.made != wanted and (one.made == LATER) is later]
+    tasks = _tasks(channel, catalogue, ledger, now, every, pending)
     published: dict[str, Published] = {}
     written: list[str] = []
     if tasks:
@@ -147,11 +151,10 @@ def _tasks(
     ledger: Ledger,
     now: int,
     every: Sequence[Archive],
-    wanted: str,
+    pending: Sequence[Archive],
 ) -> dict[int, _Task]:
     """What has to be made, by the numbers of archive documents."""
     shelf, register = ledger.shelf(channel.slug), ledger.register
-    pending = [archive for archive in every if archive.made != wanted]
     if not pending:
         return {}
     members = {archive.number: shelf.members(archive.number) for archive in pending}

@@ -134,6 +134,15 @@ def load(path: str) -> Config:
     return parse(text, path, shown)
 
 
+def stamp(path: str) -> tuple[int, ...]:
+    """What differs whenever the file may; () when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
 def state_of(path: str) -> str:
     """The state folder that the file at `path` names, though the rest of it may be wrong."""
     try:

@@ -238,11 +238,13 @@ def _survey(
         return recognition.decisions(catalogue, ledger.register)
 
     try:
-        return survey(
+        found = survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
             lambda done: progress("reading seeds", done, 0), hint, map(__import__, _AHEAD),
             decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
+        # What a build saw that was refused or cut off has not been taken into account.
+        return found if catalogue.note("settings") else found._replace(affected=None)
     except OSError as error:
         raise PublishError(
             f"{root}: {error.strerror}; without the seed folder nothing is published or removed"

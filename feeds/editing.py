@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from feeds.ledger import Ledger
     from feeds.model import Channel
     from feeds.register import Account, Register
+    from feeds.shelf import Shelf
 
 Window = list[tuple[int, Heading]]
 FEW = 12  # articles that are parsed sooner than workers are forked
@@ -55,6 +56,8 @@ class Edition(NamedTuple):
     rows: frozenset[int]  # of the catalogue, of all entries
     lately: dict[str, frozenset[str]]  # by slug: ids of entries that arrived lately
     crowded: dict[str, int]  # by slug: how many more arrived lately than have room
+    returned: dict[str, dict[str, bool]]  # by slug: what came back, as `shelving.Arranged` has it
+    vanished: dict[str, list[str]]  # by slug: what is gone, as it has it
     expires: dict[str, int]  # by slug: when an entry leaves by itself; 0: none does
     measured: measuring.Measured
 
@@ -93,7 +96,7 @@ def edit(
         recognition.accounts(again, register, reading, now, texts=texts)
         if texts:
             recognition.removals(catalogue, register, now)
-    chosen, lately, crowded, expires = windows(
+    chosen, lately, crowded, expires, returned, vanished = windows(
         channels, catalogue, ledger, affected, now, parse_all
     )
     standing = {row: heading for window in chosen.values() for row, heading in window}
@@ -128,14 +131,12 @@ def edit(
                 for row, heading in chosen[channel.slug]
             )  # fmt: skip
         feed = feed_of(channel, entries, config)
-        if channel.archive and (archives := ledger.shelf(channel.slug).archives()):
-            feed = feed._replace(previous=f"{feed.home}archive/{archives[-1].name}/")
-        feeds.append(feed)
+        feeds.append(linked(feed, ledger.shelf(channel.slug)) if channel.archive else feed)
     ids = {
         c.slug: frozenset(entry_id(accounts[row], c, config) for row, _ in lately[c.slug])
         for c in channels
     }
-    return Edition(tuple(feeds), media, rows, ids, crowded, expires, measured)
+    return Edition(tuple(feeds), media, rows, ids, crowded, returned, vanished, expires, measured)
 
 
 class Windows(NamedTuple):
@@ -145,6 +146,8 @@ class Windows(NamedTuple):
     lately: dict[str, Window]  # that part of it that arrived lately
     crowded: dict[str, int]  # how many more did than have room
     expires: dict[str, int]  # when an entry leaves by itself; 0: none does
+    returned: dict[str, dict[str, bool]]  # what came back, as `shelving.Arranged` has it
+    vanished: dict[str, list[str]]  # what is gone, as it has it
 
 
 def windows(
@@ -160,7 +163,7 @@ def windows(
     An article that turns out to be none is held back by `parse`, and its place is filled.
     """
     register = ledger.register
-    made = Windows({}, {}, {}, {})
+    made = Windows({}, {}, {}, {}, {c.slug: {} for c in channels}, {c.slug: [] for c in channels})
     chosen = made.chosen
     pending = list(channels)
     while pending:
@@ -174,15 +177,19 @@ def windows(
             window = selection.window(channel, newest)
             arrived = selection.lately(channel, recent, now)
             late = selection.latest(arrived, fitting.most(channel.max_size))
-            made.crowded[channel.slug] = len(arrived) - len(late)
             more = [(row, heading) for row, heading, _ in late]
             if channel.archive:
-                more = shelving.arrange(
+                looked_for, recall = _looked_for(channel, ledger, affected)
+                more, returned, vanished = shelving.arrange(
                     channel, window, more, catalogue, register, ledger.shelf(channel.slug), now,
-                    _looked_for(channel, ledger, affected),
+                    looked_for, recall=recall,
                 )  # fmt: skip
+                made.returned[channel.slug].update(returned)
+                made.vanished[channel.slug].extend(vanished)
                 inside = {row for row, _ in more}
                 window = [one for one in window if one[0] in inside]
+                late = [one for one in late if one[0] in inside]
+            made.crowded[channel.slug] = len(arrived) - len(late)
             chosen[channel.slug] = selection.merged(channel, window, more)
             made.lately[channel.slug] = [(row, heading) for row, heading, _ in late]
             beyond = {row for row, _ in chosen[channel.slug]} - {row for row, _ in window}
@@ -197,14 +204,17 @@ def windows(
 
 def _looked_for(
     channel: Channel, ledger: Ledger, affected: tuple[Heading, ...] | None
-) -> tuple[Heading, ...] | None:
-    """What `shelving.arrange` looks at: all articles when the feed takes others than before."""
+) -> tuple[tuple[Heading, ...] | None, bool]:
+    """What `shelving.arrange` looks at, and whether the whole window is to stand in the feed.
+
+    All articles when the feed takes others than before; the window when that is another.
+    """
     register, name = ledger.register, f"taken by {channel.slug}"
     takes = digest(channel.source, channel.rule)
-    if register.fact(name) == takes:
-        return affected
-    register.keep_fact(name, takes)
-    return None
+    whole = f"{takes} {digest(channel.order, channel.limit, channel.max_size)}"
+    before = register.fact(name)
+    register.keep_fact(name, whole)
+    return (affected if before.partition(" ")[0] == takes else None), before != whole
 
 
 def recents(
@@ -324,6 +334,12 @@ def feed_of(
         hubs=config.websub.hubs if not channel.private else (),
         period=cadence.between_builds(config.schedule),
     )
+
+
+def linked(feed: Feed, shelf: Shelf) -> Feed:
+    """The feed with a link to the last of its archive documents."""
+    archives = shelf.archives()
+    return feed._replace(previous=f"{feed.home}archive/{archives[-1].name}/") if archives else feed
 
 
 def changes(

@@ -1,9 +1,10 @@
 """A feed's documents within a number of bytes, as many readers refuse more than a few megabytes.
 
-    what can be spared of the markup -> older entries as summaries -> as titles -> left out
+    markup that can be spared -> the huge as summaries -> the oldest -> as titles -> left out
 
 Each step is taken only when the one before was not enough, and only as far as it must be.  Entries
-that arrived lately are the last to be left out, as a subscriber may not have met them yet.
+that arrived lately are the last to be left out, as a subscriber may not have met them yet; but the
+few newest stay, so that who subscribes now sees the present.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TRIES = 6
 _FRAME = 700  # bytes that an entry takes without its texts and pictures, about
+PRESENT = 5  # of the newest entries, which stay
 _PICTURES = 10  # that an entry keeps
 _ADDRESS = 300  # characters; pictures with longer addresses go
 _SPARED = re.compile(r' (?:height|lang|title|width)="[^"]*"')
@@ -48,7 +50,7 @@ def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> F
     """
     documents = formats.render(feed)
     if (size := _largest(documents)) <= budget:
-        left = f"{feed.slug}: {_crowd(crowded)}, as more arrived lately than have room"
+        left = f"{feed.slug}: {_crowd(feed, crowded)}, as more arrived lately than have room"
         return Fitted(feed, documents, left if crowded else "")
     lean = tuple(map(_lean, feed.entries))
     fitted = feed._replace(entries=lean)
@@ -68,20 +70,22 @@ def _largest(documents: tuple[Document, ...]) -> int:
 
 
 def _reduced(entries: tuple[Entry, ...], target: int, lately: Collection[str]) -> tuple[Entry, ...]:
-    """The entries in about `target` bytes, the oldest reduced first."""
-    steps: tuple[tuple[Callable[[Entry], Entry], Callable[[Entry], bool]], ...] = (
-        (_summarised, lambda _: True),
-        (_titled, lambda _: True),
-        (_gone, lambda entry: entry.id not in lately),
-        (_gone, lambda _: True),
+    """The entries in about `target` bytes, the oldest reduced first; the newest is not left out."""
+    steps: tuple[tuple[Callable[[Entry], Entry], int, Callable[[Entry], bool]], ...] = (
+        (_summarised, 0, lambda entry: _cost(entry) > target // 2),
+        (_summarised, 0, lambda _: True),
+        (_titled, 0, lambda _: True),
+        (_gone, PRESENT, lambda entry: entry.id not in lately),
+        (_gone, PRESENT, lambda _: True),
+        (_gone, 1, lambda _: True),
     )
     kept = list(entries)
     total = sum(map(_cost, kept))
-    for reduce, allowed in steps:
-        for number in range(len(kept) - 1, 0, -1):  # the newest stays whole
+    for reduce, spared, allowed in steps:
+        for number in range(len(kept) - 1, spared - 1, -1):
             if total <= target:
                 break
-            if allowed(kept[number]) and kept[number].id:
+            if kept[number].id and allowed(kept[number]):
                 smaller = reduce(kept[number])
                 total -= _cost(kept[number]) - _cost(smaller)
                 kept[number] = smaller
@@ -129,9 +133,9 @@ def _told(
     left = {entry.id for entry in feed.entries} - {entry.id for entry in fitted.entries}
     missed = sum(1 for one in left if one in lately) + crowded
     parts = (
-        "less markup" if not whole else f"{whole} older entries as summaries",
+        "less markup" if not whole else f"{whole} as summaries",
         f"{len(left)} left out" if left else "",
-        _crowd(missed) if missed else "",
+        _crowd(feed, missed) if missed else "",
     )
     return (
         f"{feed.slug}: it would have {size} bytes, more than max_size = {budget}:"
@@ -139,5 +143,7 @@ def _told(
     )
 
 
-def _crowd(count: int) -> str:
+def _crowd(feed: Feed, count: int) -> str:
+    if feed.previous:
+        return f"{count} that arrived lately stand in its archive documents only (raise max_size)"
     return f"{count} that arrived lately left out (raise max_size, or set archive = true)"

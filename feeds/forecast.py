@@ -7,14 +7,16 @@ whatever else it shares with an entry shown before.  A few go by the address ins
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import urls
 from feeds.model import PublishError, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from feeds.model import Entry
     from feeds.tables import Guard
 
 _VERSION = re.compile(r";v=\d+\Z")  # of an entry that is new because its article changed
@@ -38,6 +40,8 @@ class Outlook(NamedTuple):
     again: int = 0  # articles that were shown before, under another id
     again_by_address: int = 0  # the same for readers that go by the address of the article
     entries: int = 0  # that stand in the feed now
+    archived: int = 0  # that stand in archive documents now, counted where some of these vanish
+    vanished: int = 0  # how many of `lost` these are
     bare: bool = False  # no seed is left at all, as where a disk was not mounted
     changes: tuple[Change, ...] = ()
 
@@ -47,13 +51,20 @@ def look(
     before: Sequence[Standing],
     after: Sequence[Standing],
     *,
+    chosen: Sequence[Standing] = (),
     limit: int = 0,
     lives: Callable[[Standing], bool] | None = None,
+    returned: Mapping[str, bool] = MappingProxyType({}),
+    vanished: Sequence[Standing] = (),
+    archived: int = 0,
 ) -> Outlook:
     """What becomes of the subscribers of one feed.
 
-    Entries that are older than the `limit` newest left by age; 0: none did.  `lives` says that an
-    entry stands in an archive document.
+    `chosen` holds what would stand in it, were there room for all.  Entries that are older than the
+    `limit` newest of these left by age; 0: none did.  Of those for which there is no room, as many
+    made room for new ones as there are new ones.  `lives` says that an entry stands in an archive
+    document; `returned` holds the marks of those that came back from there, and whether with
+    another text; `vanished` are gone from there, of so many `archived`.
     """
     old = {_base(one.id): one for one in before}
     new = {_base(one.id): one for one in after}
@@ -61,23 +72,36 @@ def look(
     gone = [one for key, one in old.items() if key not in new]
     traits = {trait: one for one in gone for trait in _traits(one)}
     changes: list[Change] = []
-    returned: set[str] = set()
+    renamed: set[str] = set()
     for key, one in new.items():
         was = old.get(key)
         if was is not None and one.id in ids:
             if was[1:] != one[1:]:
                 changes.append(Change("updated", one, was))
             continue
-        shown = None if was else next((traits[t] for t in _traits(one) if t in traits), None)
+        if was is None and (edited := returned.get(mark(one))) is not None:
+            if edited:
+                was = one._replace(id=key)
+                changes.append(Change("again" if key != one.id else "updated", one, was))
+            continue
+        shown = was or next((traits[t] for t in _traits(one) if t in traits), None)
         if shown is not None:
-            returned.add(shown.id)
-        changes.append(Change("again" if shown else "new", one, shown or was))
-    published = sorted((o.published for o in after), reverse=True)[:limit]
-    updated = sorted((o.updated for o in after), reverse=True)[:limit]
-    for one in gone:
-        aged = published and (one.published <= published[-1] or one.updated <= updated[-1])
-        if one.id not in returned and not aged and not (lives and lives(one)):
-            changes.append(Change("lost", one))
+            renamed.add(shown.id)
+        changes.append(Change("again" if shown else "new", one, shown))
+    window = chosen or after
+    wanted = {_base(one.id) for one in window}
+    published = sorted((o.published for o in window), reverse=True)[:limit]
+    updated = sorted((o.updated for o in window), reverse=True)[:limit]
+
+    def aged(one: Standing) -> bool:
+        old = published and (one.published <= published[-1] or one.updated <= updated[-1])
+        return bool(old) and _base(one.id) not in wanted
+
+    left = [o for o in gone if o.id not in renamed and not aged(o) and not (lives and lives(o))]
+    if len(after) < len(window):
+        left.sort(key=lambda one: one.published)
+        del left[: sum(1 for c in changes if c.kind == "new")]
+    changes.extend(Change("lost", one) for one in (*left, *vanished))
     count = {
         kind: sum(1 for c in changes if c.kind == kind)
         for kind in ("new", "updated", "lost", "again")
@@ -85,8 +109,21 @@ def look(
     moved = sum(1 for key, one in new.items() if key in old and _link(one) not in links)
     return Outlook(
         slug, count["new"], count["updated"], count["lost"], count["again"], moved, len(before),
-        changes=tuple(changes),
+        archived, len(vanished), changes=tuple(changes),
     )  # fmt: skip
+
+
+def standing(entry: Entry) -> Standing:
+    """An entry as subscribers know it."""
+    return Standing(
+        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
+        int(entry.updated.timestamp()),
+    )  # fmt: skip
+
+
+def mark(entry: Standing) -> str:
+    """The last part of an entry's id, which stands for the article."""
+    return _base(entry.id).rpartition(":")[2]
 
 
 def _base(id_: str) -> str:
@@ -107,7 +144,9 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
     """Raise PublishError when more would be shown again, or vanish, than the guard lets pass."""
     for outlook in outlooks:
         harmed = outlook.again + outlook.lost
-        few = harmed <= guard.least or harmed * 100 <= guard.share * outlook.entries
+        entries = outlook.entries + outlook.archived
+        shares = ((harmed, entries), (harmed - outlook.vanished, outlook.entries))
+        few = all(n <= guard.least or n * 100 <= guard.share * of for n, of in shares)
         if not harmed or (few and not outlook.bare):
             continue
         example = next(c for c in outlook.changes if c.kind in {"again", "lost"})
@@ -116,10 +155,12 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
             f"its id was {was.id} and would be {example.entry.id}"
             if example.kind == "again"
             else "it stands in the feed and would no longer"
+            if not outlook.vanished
+            else "it stands in the feed or its archive documents and would no longer"
         )
         bare = "  the seed folder is empty: is its disk mounted?\n" if outlook.bare else ""
         raise PublishError(
-            f"{outlook.slug}: of {outlook.entries} entries, {outlook.again} would be shown again to"
+            f"{outlook.slug}: of {entries} entries, {outlook.again} would be shown again to"
             f" everyone who follows it, and {outlook.lost} would vanish; so nothing was published\n"
             f"  such as {example.entry.title!r}: {became}\n{bare}"
             "  `feeds plan` lists them all. If it is an accident, undo what was changed; if it is"

@@ -10,6 +10,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from feeds import formats, glance, identity, ledger, lock, publisher, seeds, survey
@@ -243,7 +244,10 @@ def _merges(register: Register) -> dict[str, dict[str, Any]]:
 
 def export(register: Register) -> Iterator[str]:
     """The lines of the readable form, sorted by the ids of articles."""
-    yield _line({"format": _FORMAT, "authority": register.fact("authority")})
+    begun = _said(int(register.fact("begun") or 0))
+    yield _line({"format": _FORMAT, "authority": register.fact("authority"), "begun": begun})
+    for _, idents in groupby(register.known(), lambda ident: ident >> 56):
+        yield _line({"known": " ".join(f"{ident % (1 << 64):016x}" for ident in idents)})
     for account in register.accounts():
         yield _line({"article": account.mark, **_plain(account)})
     for key, mark in register.aliases():
@@ -313,6 +317,11 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
             raise ValueError(f"its format is {told['format']!r}; known is {_FORMAT!r}")
         if told["authority"]:
             register.keep_fact("authority", told["authority"])
+        if told.get("begun") and not register.fact("begun"):
+            register.keep_fact("begun", str(_read(told["begun"])))  # what is unknown has arrived
+    elif "known" in told:
+        numbers = (int(one, 16) for one in told["known"].split())
+        register.learn(n - (1 << 64) if n >> 63 else n for n in numbers)
     elif "article" in told:
         register.keep(_account(told["article"], told))
         return 1

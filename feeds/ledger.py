@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from feeds.shelf import Shelf
 
 _APPLICATION = 0x4C454447  # "LEDG"
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
     DROP TABLE IF EXISTS renderings;
     CREATE TABLE IF NOT EXISTS documents (

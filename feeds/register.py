@@ -128,6 +128,10 @@ class Register:
             "INSERT OR IGNORE INTO known SELECT value FROM json_each(?) WHERE true", (listed,)
         )
 
+    def known(self) -> Iterator[int]:
+        """Every key that was ever seen, in its short form, in order."""
+        return (ident for (ident,) in self._db.execute("SELECT ident FROM known ORDER BY ident"))
+
     def unknown(self, idents: Collection[int]) -> set[int]:
         """Those of the keys, in their short form, that were never seen."""
         if len(idents) > _MANY:

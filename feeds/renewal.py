@@ -7,7 +7,6 @@ Feeds that no change can touch keep their documents, unread.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,26 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from feeds import (
     archives,
     codings,
+    drafts,
     editing,
-    fitting,
-    forecast,
     formats,
     measuring,
     memory,
+    outlooks,
     publisher,
     recognition,
     selection,
-    workers,
 )  # fmt: skip
 from feeds.dates import utc
-from feeds.formats import proof
 from feeds.ledger import Rendering
 from feeds.model import (
     VERSION,
     ConfigError,
-    FeedsError,
     Listed,
-    PublishError,
     Report,
     Standing,
     digest,
@@ -42,7 +37,15 @@ from feeds.model import (
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from feeds.catalogue import Catalogue
     from feeds.config import Config
@@ -50,12 +53,10 @@ if TYPE_CHECKING:
     from feeds.editing import Edition
     from feeds.forecast import Outlook
     from feeds.ledger import Ledger
-    from feeds.model import Channel, Document, Entry, Feed, Heading, Published
+    from feeds.model import Channel, Heading, Published
     from feeds.register import Register
-    from feeds.shelf import Shelf
     from feeds.survey import Found
 
-_FEW = 3  # feeds that are written sooner than workers are forked
 SITE = ""  # the slug under which the ledger knows what belongs to no feed
 
 
@@ -97,7 +98,6 @@ def prepare(
     """
     ledger.begin()
     register = ledger.register
-    begun = bool(register.fact("begun"))
     lost = tuple(_lost(config, catalogue, ledger))
     config = known_as(config, register)
     register.keep_fact("again", "")
@@ -106,7 +106,7 @@ def prepare(
     before, renderings = ledger.documents(), ledger.renderings()
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
-    _keep_house(every, ledger, config, before, everything=everything)
+    dropped = _keep_house(every, ledger, config, before, everything=everything)
     memory.learn(
         every, catalogue, register, config, found.affected, now,
         partial(progress, "reading what is in no feed"),
@@ -115,54 +115,52 @@ def prepare(
         chosen, every, config, catalogue, ledger, found.affected, now, pictures, hurry, progress
     )
     limits = {channel.slug: channel for channel in chosen}
-    fresh = {
-        feed.slug: _rendering(feed, edition, limits[feed.slug].max_size) for feed in edition.feeds
-    }
-    kept = {c.slug: fresh.get(c.slug) or renderings[c.slug] for c in every}
-    listed = [_listed(channel, kept[channel.slug], config) for channel in every]
-    public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
-    kept[SITE] = Rendering(digest(VERSION, config.site, public))
-
+    pending = {}
+    for feed in edition.feeds:
+        slug = feed.slug
+        draft = drafts.Draft(
+            feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug]
+        )
+        known = renderings.get(slug)
+        same = known and known._replace(entries=0) == drafts.rendering(draft, edition)
+        if everything or edition.vanished[slug] or not same:
+            pending[slug] = draft
     notes = list(lost)
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
     times: dict[str, str] = {}
     standing: dict[str, tuple[Standing, ...]] = {}
-    outlooks: list[Outlook] = []
+    expected: list[Outlook] = []
     for paths in edition.media.values():
         for path in paths:
             bodies[measuring.media_name(path)] = partial(measuring.picture_bytes, path, config)
-    stale = {
-        f.slug: f for f in edition.feeds if everything or renderings.get(f.slug) != fresh[f.slug]
-    }
-    for made in _rendered(
-        [
-            _Draft(f, limits[slug].max_size, edition.lately[slug], edition.crowded[slug])
-            for slug, f in stale.items()
-        ]
-    ):
+    for made in drafts.settled(pending, limits, ledger, now):
         slug, channel = made.slug, limits[made.slug]
         for document in made.documents:
             bodies[formats.placed(document.name, private=channel.private)] = document.body
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
-        known = ledger.standing(slug)
-        if known is None and not begun:
-            known = _published(config, channel)
-        full = len(stale[slug].entries) >= channel.limit
-        shelf = ledger.shelf(slug) if channel.archive and found.seeds else None
-        lives = partial(_archived, shelf) if shelf else None
-        outlooks.append(
-            forecast.look(
-                slug, known or (), standing[slug], limit=channel.limit if full else 0, lives=lives
+        rendering = drafts.rendering(pending[slug], edition)
+        renderings[slug] = rendering._replace(entries=len(made.standing))
+        expected.append(
+            outlooks.of_feed(
+                channel,
+                pending[slug].feed.entries,
+                made.standing,
+                edition,
+                dropped,
+                config,
+                ledger,
+                bare=not found.seeds,
             )
         )
-    outlooks.extend(
-        forecast.look(slug, ledger.standing(slug) or (), ())
-        for slug in renderings
-        if slug not in kept
-    )
+    gone = sorted(renderings.keys() - {SITE, *(channel.slug for channel in every)})
+    expected.extend(outlooks.of_gone(gone, every, dropped, config, ledger))
     if not found.seeds:
-        outlooks = [outlook._replace(bare=True) for outlook in outlooks]
+        expected = [outlook._replace(bare=True) for outlook in expected]
+    kept = {channel.slug: renderings[channel.slug] for channel in every}
+    listed = [_listed(channel, kept[channel.slug], config) for channel in every]
+    public = [one for one, channel in zip(listed, every, strict=True) if not channel.private]
+    kept[SITE] = Rendering(digest(VERSION, config.site, public))
     if everything or renderings.get(SITE) != kept[SITE]:
         bodies.update((d.name, d.body) for d in formats.render_site(config.site, public))
     for name, plain, packed in _packed(bodies, config.publish.precompressed):
@@ -170,7 +168,7 @@ def prepare(
     ours = set(_names(every, kept, config.publish.precompressed, ledger))
     others = {name for name in before if name in ours and name not in bodies}
     return Prepared(
-        config, bodies, times, before, others, kept, standing, tuple(outlooks), listed, every,
+        config, bodies, times, before, others, kept, standing, tuple(expected), listed, every,
         edition, tuple(notes), lost, chosen is every,
     )  # fmt: skip
 
@@ -187,27 +185,30 @@ def publish(
     config = prepared.config
     publisher.sweep(config.paths.out)
     before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
-    archived: list[str] = []
-    texts = any(channel.shows == "changes" for channel in prepared.every)
-    for channel in prepared.every:
-        if channel.archive:
-            built = archives.build(
-                channel, config, catalogue, ledger, now, partial(progress, "making archives"),
-                texts=texts,
-            )  # fmt: skip
-            before |= built.published
-            others |= built.published.keys()
-            archived += built.written
-            for path in built.media:
-                name = measuring.media_name(path)
-                if name not in others:
-                    bodies[name] = partial(measuring.picture_bytes, path, config)
+
+    def archive(*, later: bool) -> archives.Built:
+        return _archives(prepared, now, catalogue, ledger, progress, later=later)
+
+    def pictures(built: archives.Built, there: Container[str]) -> dict[str, Callable[[], bytes]]:
+        names = {measuring.media_name(path): path for path in built.media}
+        wanted = {name: path for name, path in names.items() if name not in there}
+        return {n: partial(measuring.picture_bytes, p, config) for n, p in wanted.items()}
+
+    first = archive(later=False)
+    before |= first.published
+    others |= first.published.keys()
     outcome = publisher.publish(
-        config.paths.out, bodies, before, others, ledger.promise, partial(progress, "publishing"),
-        prepared.times,
+        config.paths.out, bodies | pictures(first, others), before, others, ledger.promise,
+        partial(progress, "publishing"), prepared.times,
     )  # fmt: skip
-    written = (*outcome.written, *archived)
-    ledger.record(outcome.published, prepared.kept, prepared.standing)
+    then = archive(later=True)
+    published = outcome.published | then.published
+    more = publisher.publish(
+        config.paths.out, pictures(then, published), published, published, ledger.promise,
+        partial(progress, "publishing"),
+    )  # fmt: skip
+    written = (*outcome.written, *first.written, *then.written, *more.written)
+    ledger.record(more.published, prepared.kept, prepared.standing)
     catalogue.forget_left()
     report = told(found, catalogue, now)
     dues = (report.due, *(utc(r.expires) for r in prepared.kept.values() if r.expires))
@@ -235,6 +236,32 @@ def publish(
     return report
 
 
+def _archives(
+    prepared: Prepared,
+    now: int,
+    catalogue: Catalogue,
+    ledger: Ledger,
+    progress: Progress,
+    *,
+    later: bool,
+) -> archives.Built:
+    """The archive documents of all feeds that have to be made, before these or `later`."""
+    texts = any(channel.shows == "changes" for channel in prepared.every)
+    built = [
+        archives.build(
+            channel, prepared.config, catalogue, ledger, now, partial(progress, "making archives"),
+            texts=texts, later=later,
+        )
+        for channel in prepared.every
+        if channel.archive
+    ]  # fmt: skip
+    return archives.Built(
+        {name: file for one in built for name, file in one.published.items()},
+        tuple(name for one in built for name in one.written),
+        tuple(path for one in built for path in one.media),
+    )
+
+
 def _keep_house(
     every: Iterable[Channel],
     ledger: Ledger,
@@ -242,41 +269,22 @@ def _keep_house(
     before: Mapping[str, Published],
     *,
     everything: bool,
-) -> None:
-    """Forget the archive documents of feeds that have none any more, and find damaged ones."""
+) -> dict[str, list[str]]:
+    """Forget the archive documents of feeds that have none any more, and find damaged ones.
+
+    Returned are the marks of what stood in those that are forgotten, by slug.
+    """
     archiving = {channel.slug: channel for channel in every if channel.archive}
+    dropped = {}
     for slug in ledger.shelved() - archiving.keys():
-        ledger.shelf(slug).clear()
+        shelf = ledger.shelf(slug)
+        dropped[slug] = [mark for mark, number in sorted(shelf.places().items()) if number]
+        shelf.clear()
         ledger.register.keep_fact(f"taken by {slug}", "")
     if everything:
         for channel in archiving.values():
             archives.spoil(channel, ledger, config, before)
-
-
-def _archived(shelf: Shelf, entry: Standing) -> bool:
-    """Whether an entry that left its feed stands in an archive document of it."""
-    return bool(shelf.place(entry.id.rpartition(":")[2].partition(";")[0]))
-
-
-def _standing(entry: Entry) -> Standing:
-    return Standing(
-        entry.id, entry.title, entry.link, int(entry.published.timestamp()),
-        int(entry.updated.timestamp()),
-    )  # fmt: skip
-
-
-def _published(config: Config, channel: Channel) -> tuple[Standing, ...] | None:
-    """What stands in the feed by the output folder alone, where no ledger remembers it."""
-    from feeds.formats import reading
-
-    for form in ("json", "atom", "rss"):
-        name = f"{channel.slug}/{formats.FILES[form][0]}"
-        name = formats.placed(name, private=channel.private)
-        body = publisher.body_of(config.paths.out, name)
-        if body is not None:
-            with contextlib.suppress(FeedsError):  # it is about to be replaced by a right one
-                return tuple(one._replace(says="") for one in reading.entries(body, name))
-    return None
+    return dropped
 
 
 def known_as(config: Config, register: Register) -> Config:
@@ -357,52 +365,6 @@ def _chosen(
 
 
 # --- from feeds to documents --------------------------------------------------------------------
-
-
-def _rendering(feed: Feed, edition: Edition, budget: int) -> Rendering:
-    updated = int(feed.updated.timestamp())
-    inputs = digest(
-        VERSION, feed, budget, sorted(edition.lately[feed.slug]), edition.crowded[feed.slug]
-    )
-    media, expires = edition.media[feed.slug], edition.expires[feed.slug]
-    return Rendering(inputs, len(feed.entries), updated, expires, media)
-
-
-class _Draft(NamedTuple):
-    """A feed that is to be written."""
-
-    feed: Feed
-    budget: int  # bytes
-    lately: frozenset[str]  # ids of entries that are the last to be left out
-    crowded: int  # how many of these are left out already
-
-
-class _Written(NamedTuple):
-    """What came of it."""
-
-    slug: str
-    documents: tuple[Document, ...]
-    standing: tuple[Standing, ...]
-    told: str
-
-
-def _rendered(drafts: Sequence[_Draft]) -> list[_Written]:
-    """The documents of the feeds, by slug, each proof-read."""
-    if not drafts:
-        return []
-    import feeds.formats.xml  # noqa: F401  before the workers are forked, so that each has it
-
-    count = workers.cores() if len(drafts) > _FEW else 1
-    return sorted(workers.spread(_written, drafts, count), key=lambda made: made.slug)
-
-
-def _written(draft: _Draft) -> Iterator[_Written]:
-    fitted = fitting.fit(*draft)
-    for document in fitted.documents:
-        if faults := proof.read(document, fitted.feed):
-            raise PublishError(proof.refusal(document, faults))
-    standing = tuple(map(_standing, fitted.feed.entries))
-    yield _Written(draft.feed.slug, fitted.documents, standing, fitted.told)
 
 
 def _packed(

@@ -40,12 +40,13 @@ def lately(channel: Channel, recent: Iterable[Recent], now: int) -> list[tuple[i
     """Those that stand in the channel whatever its limit, each with the instant that ends this.
 
     A changed article counts as arrived where a change makes it a new entry, and where it may stand
-    in an archive document, which hardly any reader would look into again.
+    in an archive document, which hardly any reader would look into again; not where a change is to
+    go unnoticed.
     """
     takes = test(channel.rule)
     found = []
     for row, heading, arrived, changed in recent:
-        edited = channel.edits == "new" or channel.archive
+        edited = channel.edits == "new" or (channel.archive and channel.edits != "silent")
         end = channel.recent + (max(arrived, changed) if edited else arrived)
         if heading.published <= now < end and heading.within(channel.source) and takes(heading):
             found.append((row, heading, end))

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, suppress
 from functools import partial
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 _HEADERS = 10_000  # milliseconds for the head of a request to arrive
 _BUFFER = 32_768  # bytes that the head of a request may have
 _WAITING = 4096  # connections that the kernel holds, and requests that wait for a thread
-_THREADS = 6  # two answer; the others may be held by clients that read large files slowly
+_THREADS = 10  # two answer; the others may be held by clients that read large files slowly
+_STALLED = 30  # seconds after which a connection is closed whose client takes nothing
 _DRAIN = 10  # seconds for answers to be read once the server is told to stop
+_LOOK = 1.0  # seconds between two looks at the configuration
 _DEATH = 1  # PR_SET_PDEATHSIG
+_MMAP_THRESHOLD, _BLOCK = -3, 1 << 17  # an option of mallopt(3), and its value in bytes
 _MASTER = ("LANG", "LC_ALL", "PATH", "TZ")  # what the worker keeps of its environment
 
 
@@ -116,8 +120,9 @@ def _reached(host: str) -> str:
 def serve(config: Config, parent: int, begun: Callable[[], None]) -> None:
     """Serve until told to stop by SIGTERM or SIGINT; with a parent, end when that ends.
 
-    `begun` is called once the address is known to be free.  Raises FeedsError when it is taken or
-    is none of this machine.
+    Without a parent, who would see to it, a changed configuration is taken over within a second,
+    but for the address.  `begun` is called once the address is known to be free.  Raises FeedsError
+    when it is taken or is none of this machine.
     """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -144,23 +149,58 @@ def serve(config: Config, parent: int, begun: Callable[[], None]) -> None:
         workers_kill_timeout=_DRAIN,
         websockets=False,
     )
+    if hasattr(signal, "SIGHUP"):
+        # granian would start a new worker, and lose whom the old one had not yet accepted.
+        server.on_startup(partial(signal.signal, signal.SIGHUP, signal.SIG_IGN))
+    loader = partial(load, config, os.getpid(), watch=not parent)
     with claim:
-        server.serve(target_loader=partial(load, config, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=loader, wrap_loader=False)
 
 
-def load(settings: Config, parent: int) -> Application:
-    """The application, in a worker of the process `parent`."""
+def load(settings: Config, parent: int, *, watch: bool) -> Application:
+    """The application, in a worker of the process `parent`.
+
+    With `watch` it goes by the configuration as its file is changed, but for the address.
+    """
     from multiprocessing.util import Finalize
 
     from feeds.serving.application import Application
 
     _die_with(parent)
+    _give_memory_back()
+    threading.Thread(target=_give_up_stalled, daemon=True).start()
     # WSGI copies the environment into every request.
     for name in set(os.environ) - set(_MASTER):
         del os.environ[name]
     made = Application(settings, cadence.between_builds(settings.schedule))
     Finalize(None, made.log.flush, exitpriority=1)
+    if watch:
+        threading.Thread(target=_watch, args=(made, settings), daemon=True).start()
     return made
+
+
+def served_by(settings: Config) -> tuple[object, ...]:
+    """What the server goes by."""
+    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
+
+
+def _watch(application: Application, settings: Config) -> None:
+    """Let the application go by what the file of the settings says, whenever that can be used."""
+    from feeds import config
+
+    stamp: tuple[int, ...] = ()
+    while True:
+        time.sleep(_LOOK)
+        before, stamp = stamp, config.stamp(settings.path)
+        if stamp == before:
+            continue
+        try:
+            found = config.load(settings.path)
+            if served_by(found) != served_by(settings):
+                application.adopt(found, cadence.between_builds(found.schedule))
+                settings = found
+        except (FeedsError, OSError) as error:
+            print(f"feeds: {error}\nfeeds: what it said before stays", file=sys.stderr)  # noqa: T201
 
 
 def _try(host: str, port: int) -> tuple[str, int]:
@@ -195,6 +235,33 @@ def _claim(host: str, port: int) -> socket.socket:
 
 def _taken(host: str, port: int, said: str) -> FeedsError:
     return FeedsError(f"{host}:{port}: {said}; set host and port in [serve], or --host and --port")
+
+
+def _give_memory_back() -> None:
+    """Have the C library return large blocks once they are free, and not keep them (glibc)."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _BLOCK)
+
+
+def _give_up_stalled() -> None:
+    """Have the system close connections that take nothing (Linux, RFC 5482).
+
+    Each has the option from the socket on which it came in, which granian makes for itself; those
+    that came before it was found there are given it too.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    listens = done = False
+    while option is not None and not done:
+        done = listens
+        for file in map(int, os.listdir("/proc/self/fd")):
+            with suppress(OSError):
+                one = socket.socket(fileno=file)
+                try:
+                    one.setsockopt(socket.IPPROTO_TCP, option, _STALLED * 1000)
+                    listens |= bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+                finally:
+                    one.detach()
+        time.sleep(0.01)
 
 
 def _die_with(parent: int) -> None:

@@ -23,8 +23,10 @@ SCHEMA = """
         slug TEXT, mark TEXT, number INTEGER, PRIMARY KEY (slug, mark)
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS archived_number ON archived (slug, number);
+    ALTER TABLE archived ADD COLUMN version INTEGER DEFAULT 1;
 """
 OPEN = 0  # the number of what stands in the feed itself
+LATER = "later"  # of an archive document: an article came back from it to the feed
 
 
 class Archive(NamedTuple):
@@ -34,7 +36,7 @@ class Archive(NamedTuple):
     name: str  # of its folder
     following: bool  # it links to the one after it
     closed: int  # seconds since the epoch
-    made: str  # what it was made by; "": it has to be made anew
+    made: str  # what it was made by; "": it has to be made anew; `LATER`: once the feed is out
     media: tuple[str, ...] = ()  # pictures below the seed folder that its entries show
 
 
@@ -76,17 +78,34 @@ class Shelf:
         ).fetchone()
         return found[0] if found else None
 
+    def count(self) -> int:
+        """How many articles stand in archive documents; its time grows with their number."""
+        found = self._db.execute(
+            "SELECT count(*) FROM archived WHERE slug = ? AND number > 0", (self._slug,)
+        )
+        return int(found.fetchone()[0])
+
     def places(self) -> dict[str, int]:
         """The same for all articles; its time grows with their number."""
         found = self._db.execute("SELECT mark, number FROM archived WHERE slug = ?", (self._slug,))
         return dict(found)
 
     def move(self, marks: Iterable[str], number: int) -> None:
-        """Let articles stand in another document from now on."""
+        """Let articles stand in another document from now on, as they are now."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?)",
-            ((self._slug, mark, number) for mark in marks),
+            """INSERT OR REPLACE INTO archived
+               VALUES (?, ?, ?, coalesce((SELECT version FROM articles WHERE mark = ?), 1))""",
+            ((self._slug, mark, number, mark) for mark in marks),
         )
+
+    def edited(self, mark: str) -> bool:
+        """Whether an article has really changed since it went to where it stands."""
+        found = self._db.execute(
+            """SELECT 1 FROM archived JOIN articles USING (mark)
+               WHERE slug = ? AND mark = ? AND articles.version > archived.version""",
+            (self._slug, mark),
+        )
+        return found.fetchone() is not None
 
     def drop(self, marks: Iterable[str]) -> None:
         """Let articles stand nowhere."""
@@ -97,7 +116,15 @@ class Shelf:
     def spoil(self, number: int) -> None:
         """One of them has to be made anew."""
         self._db.execute(
-            "UPDATE archives SET made = '' WHERE slug = ? AND number = ?", (self._slug, number)
+            "UPDATE archives SET made = '' WHERE slug = ? AND number = ? AND made <> ?",
+            (self._slug, number, LATER),
+        )
+
+    def leave(self, number: int) -> None:
+        """The same, once the feed is out to which an article comes back from there."""
+        self._db.execute(
+            "UPDATE archives SET made = ? WHERE slug = ? AND number = ?",
+            (LATER, self._slug, number),
         )
 
     def clear(self) -> None:

@@ -1,8 +1,8 @@
 """Which of a feed's articles stand in it, and which in its archive documents (RFC 5005 §4).
 
 Every article stands in exactly one of them.  What leaves the window of the feed waits in it until
-there is enough for an archive document, which is then closed.  An archived article that is edited
-comes back to the feed, and is archived anew later.
+there is enough for an archive document, which is then closed; sooner where the feed has no room.
+An archived article that is edited comes back to the feed, and is archived anew later.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ WAITING = 50  # articles that have left the window before an archive document is
 SIZE = 100  # articles in one at most
 
 
+class Arranged(NamedTuple):
+    """What stands in a feed that has archive documents."""
+
+    window: Window
+    returned: dict[str, bool]  # marks of what came back from these; whether with another text
+    vanished: list[str]  # of what stood in these, and is gone
+
+
 class Found(NamedTuple):
     """Where an article lies now."""
 
@@ -45,42 +53,70 @@ def arrange(
     shelf: Shelf,
     now: int,
     affected: Iterable[Heading] | None,
-) -> Window:
+    *,
+    recall: bool,
+) -> Arranged:
     """What stands in the feed itself; what is archived is noted on the shelf.
 
     `window` holds the newest articles, `late` those that arrived or changed lately, `affected`
     old and new forms of the seeds that changed; without it, all articles are looked at, which
-    takes as long as there are many.
+    takes as long as there are many.  With `recall`, all of the window comes back to the feed.
     """
     before = shelf.places() if affected is None else {}
     place = before.get if affected is None else shelf.place
     if affected is None:
         there = everything(channel, catalogue, register, now)
-        _shed(shelf, (mark for mark in before if mark not in there), place)
+        vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
+        changed = register.marks_of({identity.key(old) for old in catalogue.left()})
+        _spoil(shelf, changed.values(), place)
     else:
-        there = _touched(channel, catalogue, register, shelf, now, affected)
+        there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)
         present = locate(opened, channel, catalogue, register, now)
         shelf.drop(mark for mark in opened if mark not in present)
         there |= present
     recent = _named((*window, *late), catalogue, register)
+    newest = {row for row, _ in window} if recall else set()
     there |= recent
     lately = _named(late, catalogue, register).keys()
     standing: dict[str, Found] = {}
+    returned: dict[str, bool] = {}
     for mark, found in there.items():
-        number = place(mark)
-        if number and mark in lately:
-            shelf.spoil(number)
-        if not number or mark in lately:
-            standing[mark] = found
-    surplus = [(mark, found.heading) for mark, found in standing.items() if mark not in recent]
+        if number := place(mark):
+            edited = mark in lately and shelf.edited(mark)
+            if not edited and found.row not in newest:
+                continue
+            shelf.leave(number)
+            returned[mark] = edited
+        standing[mark] = found
+    surplus = [
+        (mark, found.heading.published) for mark, found in standing.items() if mark not in recent
+    ]
     if len(surplus) >= WAITING:
         for mark in _close(shelf, surplus, now, many=affected is None):
             del standing[mark]
-    else:
-        _link(shelf, now)
     shelf.move((mark for mark in standing if place(mark) != OPEN), OPEN)
-    return [(found.row, found.heading) for found in standing.values()]
+    stands = [(found.row, found.heading) for found in standing.values()]
+    return Arranged(stands, returned, vanished)
+
+
+def relieve(
+    shelf: Shelf,
+    entries: Sequence[tuple[str, int]],
+    left: Collection[str],
+    spared: Collection[str],
+    now: int,
+) -> set[str]:
+    """Close archive documents of what a feed has no room for; the marks of what went there.
+
+    `entries` holds the mark and instant of what stands in it, the newest first, `left` the marks of
+    what has to go.  Some more of the oldest go too, but none of `spared`, so that there is room for
+    the next without another archive document for each.
+    """
+    enough = max(min(WAITING, len(entries) // 2) - len(left), 0)
+    more = [mark for mark, _ in reversed(entries) if mark not in left and mark not in spared]
+    going = {*left, *more[:enough]}
+    return set(_close(shelf, [one for one in entries if one[0] in going], now, many=False))
 
 
 def everything(
@@ -136,11 +172,14 @@ def _touched(
     shelf: Shelf,
     now: int,
     affected: Iterable[Heading],
-) -> dict[str, Found]:
-    """The articles whose seeds changed and that have no place yet, after the others' is spoiled."""
+) -> tuple[dict[str, Found], list[str]]:
+    """The articles whose seeds changed and that have no place yet, after the others' is spoiled.
+
+    And the marks of those that are gone from archive documents.
+    """
     headings = (*affected, *catalogue.left())
     if not headings:
-        return {}
+        return {}, []
     marks = {register.mark_of(identity.key(heading)) for heading in headings}
     idents = {identity.short(identity.key(heading)) for heading in headings}
     for account in map(register.account, sorted(marks)):
@@ -149,35 +188,42 @@ def _touched(
     found = catalogue.find(idents)
     there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)
     placed = [mark for mark in sorted(marks | there.keys()) if shelf.place(mark)]
-    _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
-    for mark in placed:
-        shelf.spoil(shelf.place(mark) or OPEN)
-    return {mark: one for mark, one in there.items() if shelf.place(mark) is None}
+    vanished = _shed(shelf, (mark for mark in placed if mark not in there), shelf.place)
+    _spoil(shelf, placed, shelf.place)
+    return {mark: one for mark, one in there.items() if shelf.place(mark) is None}, vanished
 
 
-def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:
-    """Take articles that are gone out of the documents they stand in."""
+def _shed(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> list[str]:
+    """Take articles that are gone out of the documents they stand in; those of them archived."""
     gone = list(marks)
-    for number in {place(mark) for mark in gone} - {None, OPEN}:
-        shelf.spoil(number or OPEN)
+    archived = [mark for mark in gone if place(mark)]
+    _spoil(shelf, archived, place)
     shelf.drop(gone)
+    return archived
+
+
+def _spoil(shelf: Shelf, marks: Iterable[str], place: Callable[[str], int | None]) -> None:
+    """Have the archive documents made anew in which these articles stand."""
+    for number in {place(mark) or OPEN for mark in marks} - {OPEN}:
+        shelf.spoil(number)
 
 
 # --- closing ------------------------------------------------------------------------------------
 
 
-def _close(
-    shelf: Shelf, surplus: Sequence[tuple[str, Heading]], now: int, *, many: bool
-) -> list[str]:
-    """Close archive documents of these articles; the marks of those that stand in one now."""
-    surplus = sorted(surplus, key=lambda one: (one[1].published, one[0]))
+def _close(shelf: Shelf, surplus: Sequence[tuple[str, int]], now: int, *, many: bool) -> list[str]:
+    """Close archive documents of these articles, given by mark and instant; the marks of them."""
+    surplus = sorted(surplus, key=lambda one: (one[1], one[0]))
     known = shelf.archives()
+    if known and known[-1].closed == now:
+        shelf.put(known[-1]._replace(following=True))
+        shelf.spoil(known[-1].number)
     names = {archive.name for archive in known}
     number = known[-1].number if known else 0
     chunks = _chunks(surplus, many=many)
     for turn, chunk in enumerate(chunks, 1):
         number += 1
-        name = base = f"{datetime.fromtimestamp(chunk[-1][1].published, UTC):%Y-%m}"
+        name = base = f"{datetime.fromtimestamp(chunk[-1][1], UTC):%Y-%m}"
         count = 1
         while name in names:
             count += 1
@@ -188,13 +234,11 @@ def _close(
     return [mark for chunk in chunks for mark, _ in chunk]
 
 
-def _chunks(
-    surplus: Sequence[tuple[str, Heading]], *, many: bool
-) -> list[Sequence[tuple[str, Heading]]]:
+def _chunks(surplus: Sequence[tuple[str, int]], *, many: bool) -> list[Sequence[tuple[str, int]]]:
     """The articles by months, as far as these are neither too small nor too large."""
     if not many:
         return [surplus[n : n + SIZE] for n in range(0, len(surplus), SIZE)]
-    chunks: list[Sequence[tuple[str, Heading]]] = []
+    chunks: list[Sequence[tuple[str, int]]] = []
     start = 0
     for end in range(1, len(surplus) + 1):
         size = end - start
@@ -206,17 +250,20 @@ def _chunks(
     return chunks
 
 
-def _month(heading: Heading) -> tuple[int, int]:
-    moment = datetime.fromtimestamp(heading.published, UTC)
+def _month(instant: int) -> tuple[int, int]:
+    moment = datetime.fromtimestamp(instant, UTC)
     return moment.year, moment.month
 
 
-def _link(shelf: Shelf, now: int) -> None:
+def link(shelf: Shelf, now: int) -> None:
     """Let the one before the last name the last as the next, once that is not new any more.
 
     Not when the last is closed, so that no added article touches three documents.
     """
     archives = shelf.archives()
+    if archives and archives[-1].closed >= now:
+        return
     for one, following in pairwise(archives):
         if not one.following and following.closed < now:
-            shelf.put(one._replace(following=True, made=""))
+            shelf.put(one._replace(following=True))
+            shelf.spoil(one.number)

@@ -186,7 +186,13 @@ def nginx_config(folder: Path, port: int) -> Path:
     text = HOME.joinpath("packaging/nginx.conf").read_text(encoding="utf-8")
     text = re.sub(r"    listen 80;\n    listen \[::\]:80;", f"    listen 127.0.0.1:{port};", text)
     text = text.replace("/var/www/feeds/out", str(folder / "out"))
-    text = text.replace("/var/log/nginx/feeds.log", str(folder / "nginx-access.log"))
+    return around_nginx(
+        folder, text.replace("/var/log/nginx/feeds.log", str(folder / "nginx-access.log"))
+    )
+
+
+def around_nginx(folder: Path, text: str) -> Path:
+    """A configuration of nginx with these servers, within what Debian has around them."""
     places = "".join(
         f"    {kind}_temp_path {folder}/nginx-{kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -224,3 +230,36 @@ def caddy_server(folder: Path) -> contextlib.AbstractContextManager[Running]:
     config.write_text(text.replace("{\n", "{\n\tadmin off\n", 1), encoding="utf-8")
     command = [program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile"]
     return running("caddy", command, port, folder)
+
+
+def proxy_server(
+    name: str, folder: Path, behind: int
+) -> contextlib.AbstractContextManager[Running]:
+    """nginx or Caddy as the README has it in front of `feeds serve`, which has the port `behind`."""
+    port = free_port()
+    kind = {"nginx": "nginx", "caddy": "caddyfile"}[name]
+    (text,) = re.findall(
+        rf"```{kind}\n(.*?)```", HOME.joinpath("README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
+    if name == "nginx":
+        config = around_nginx(
+            folder, f"server {{ listen 127.0.0.1:{port}; access_log off; {text} }}"
+        )
+        return running(
+            name,
+            [program(name), "-p", str(folder), "-c", str(config), "-g", "daemon off;"],
+            port,
+            folder,
+        )
+    config = folder / "Caddyfile"
+    config.write_text(
+        "{\n\tadmin off\n}\n" + text.replace("feeds.example.org", f"http://127.0.0.1:{port}"),
+        encoding="utf-8",
+    )
+    return running(
+        name,
+        [program(name), "run", "--config", str(config), "--adapter", "caddyfile"],
+        port,
+        folder,
+    )

@@ -15,6 +15,7 @@ import pytest
 from conftest import NOW, Site, dated, fresh, seed
 
 from feeds import cycle
+from feeds.model import PublishError
 
 DAY = 86_400
 BASE = "https://feeds.example.org/"
@@ -293,18 +294,22 @@ def test_a_first_build_that_is_killed_goes_on_where_it_was(
     assert site.bytes() == fresh(site, tmp_path_factory)
 
 
+@pytest.mark.parametrize("size", [1_000_000, 4_000])
 def test_incremental_equals_fresh_with_tiny_archives(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Any series of edits, with archive documents that close after two articles."""
     from hypothesis import HealthCheck, settings
     from hypothesis.stateful import initialize, invariant, run_state_machine_as_test
     from test_cycle import Edits
 
-    from feeds import shelving
+    from feeds import fitting, shelving
 
     monkeypatch.setattr(shelving, "WAITING", 2)
     monkeypatch.setattr(shelving, "SIZE", 3)
+    fit = fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda feed, _, *rest: fit(feed, size, *rest))
+    monkeypatch.setattr(fitting, "PRESENT", 1)
 
     class Archived(Edits):
         factory = tmp_path_factory
@@ -313,7 +318,8 @@ def test_incremental_equals_fresh_with_tiny_archives(
         def begin(self) -> None:
             super().begin()
             self.site.configure(
-                "[[feed]]\nslug = 'all'\nlimit = 2\nrecent = '1d'\narchive = true\n[guard]\nleast = 99\n"
+                "[[feed]]\nslug = 'all'\nlimit = 2\nrecent = '1d'\narchive = true\n"
+                "[guard]\nleast = 99\n"
             )
 
         @invariant()
@@ -326,9 +332,207 @@ def test_incremental_equals_fresh_with_tiny_archives(
     run_state_machine_as_test(
         Archived,
         settings=settings(
-            max_examples=10,
+            max_examples=6,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize(("limit", "count"), [(200, 200), (10, 49)])
+def test_what_has_no_room_in_the_feed_goes_to_its_archive(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, limit: int, count: int
+) -> None:
+    site.configure(FEED.replace("10", str(limit)) + "max_size = '20 kB'\n")
+    for number in range(count):
+        site.write(f"s/{number}.md", article(number, body=f"<p>{'word ' * 99}{number}</p>"))
+    report = site.build(NOW, accept=True)
+    titles = [f"Article {number}" for number in range(count)]
+    assert sorted(flat(walked(site))) == sorted(titles)
+    assert report.feeds[0].entries == len(walked(site)[0]) > 5
+    assert not any("archive = true" in note for note in report.notes)
+    assert site.bytes() == fresh(site, tmp_path_factory)
+    before, now = site.bytes(), NOW
+    touched = []
+    for number in range(count, count + 12):
+        now += 3 * DAY
+        site.write(f"s/{number}.md", article(number, **dated(now - 60)))
+        site.build(now, accept=True)
+        touched.append(len(changed(before, site.bytes())))
+        before = site.bytes()
+        titles.append(f"Article {number}")
+        assert sorted(flat(walked(site))) == sorted(titles)
+    assert max(touched) <= 2
+    assert touched.count(1) > 6
+    assert before == fresh(site, tmp_path_factory, now)
+
+
+def test_a_burst_without_room_is_archived_and_stays_there(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure(FEED + "max_size = '40 kB'\n")
+    for number in range(100):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    for number in range(1000, 1200):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - 5000 * DAY + number)))
+    (note,) = site.build(NOW + DAY).notes
+    assert "that arrived lately stand in its archive documents only" in note
+    documents = walked(site)
+    assert len(flat(documents)) == len(set(flat(documents))) == 300
+    assert documents[0][:5] == [f"Article {number}" for number in range(99, 94, -1)]
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+    before = site.bytes()
+    site.write("s/5000.md", article(5000, **dated(NOW + DAY)))
+    site.build(NOW + DAY + 60)
+    assert len(changed(before, site.bytes())) <= 2
+    assert len(set(flat(walked(site)))) == len(flat(walked(site))) == 301
+    old = dated(NOW - 5000 * DAY + 1000)
+    site.write("s/1000.md", article(1000, title="Edited 1000", **old))
+    site.build(NOW + DAY + 120)
+    assert "Edited 1000" in walked(site)[0]
+    assert len(set(flat(walked(site)))) == len(flat(walked(site))) == 301
+
+
+@pytest.mark.parametrize("cut", ["refused", "killed"])
+def test_what_a_build_saw_that_came_to_nothing_is_archived_by_the_next(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, cut: str
+) -> None:
+    site.configure(FEED + "recent = '0s'\n[guard]\nleast = 5\n")
+    for number in range(150):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    for number in range(1000, 1020):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - 5000 * DAY + number)))
+    site.write("s/3.md", article(3, title="Edited 3"))
+
+    class StopError(Exception):
+        pass
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage in {"making archives", "publishing"}:
+            raise StopError
+
+    if cut == "killed":
+        with pytest.raises(StopError):
+            cycle.build(site.load(), NOW + DAY, pictures="none", progress=stop)
+    else:
+        paths = [site.root / f"seeds/s/{number}.md" for number in range(120, 150)]
+        texts = [path.read_bytes() for path in paths]
+        for path in paths:
+            path.unlink()
+        with pytest.raises(PublishError, match="would vanish"):
+            site.build(NOW + DAY)
+        for path, text in zip(paths, texts, strict=True):
+            site.write(f"s/{path.name}", text)
+    site.build(NOW + DAY)
+    titles = flat(walked(site))
+    assert len(titles) == len(set(titles)) == 170
+    assert "Edited 3" in titles
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+
+
+def test_an_edited_article_can_be_found_at_any_time(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Wherever a build is cut off: in the feed, in its archive document, or in both."""
+    begun(site, 150)
+    site.write("s/10.md", article(10, title="Edited 10"))
+    met: list[set[str]] = []
+
+    def look(*_: object) -> None:
+        titles = set(flat(walked(site)))
+        met.append(titles & {"Article 10", "Edited 10"})
+        assert len(titles - met[-1]) == 149
+
+    cycle.build(site.load(), NOW + DAY, pictures="none", progress=look)
+    look()
+    assert all(met)
+    assert met[-1] == {"Edited 10"}
+    assert {"Article 10", "Edited 10"} in met
+
+    class StopError(Exception):
+        pass
+
+    def stop(stage: str, *_: object) -> None:
+        if stage == "making archives":
+            raise StopError
+
+    site.write("s/12.md", article(12, title="Edited 12"))
+    with pytest.raises(StopError):
+        cycle.build(site.load(), NOW + DAY + 60, pictures="none", progress=stop)
+    assert "Edited 12" in walked(site)[0]
+    site.build(NOW + DAY + 60)
+    assert len(flat(walked(site))) == len(set(flat(walked(site)))) == 150
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY + 60)
+
+
+def test_an_edit_that_is_to_go_unnoticed_stays_in_the_archive(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure(FEED + "edits = 'silent'\n")
+    for number in range(300):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    site.write("s/100.md", article(100, title="Edited 100"))
+    assert [o.new for o in cycle.plan(site.load(), NOW + DAY)] in ([], [0])
+    site.build(NOW + DAY)
+    documents = walked(site)
+    assert len(documents[0]) == 10
+    assert "Edited 100" in flat(documents[1:])
+    assert len(flat(documents)) == 300
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+
+
+@pytest.mark.parametrize(("edits", "kind"), [("updated", "updated"), ("new", "again")])
+def test_what_comes_back_from_the_archive_is_not_new(site: Site, edits: str, kind: str) -> None:
+    site.configure(FEED + f"edits = '{edits}'\n")
+    for number in range(100):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    site.write("s/10.md", article(10, title="Edited 10"))
+    (outlook,) = cycle.plan(site.load(), NOW + DAY)
+    assert [(change.kind, change.entry.title) for change in outlook.changes] == [
+        (kind, "Edited 10")
+    ]
+
+
+def test_what_vanishes_from_the_archive_is_told_and_guarded(site: Site) -> None:
+    begun(site)
+    for number in range(12):
+        (site.root / f"seeds/{'st'[number % 2]}/{number}.md").unlink()
+    (outlook,) = cycle.plan(site.load(), NOW)
+    assert (outlook.lost, outlook.vanished) == (12, 12)
+    assert outlook.changes[0].entry.title.startswith("Article ")
+    site.build(NOW)
+    for number in range(12, 90):
+        (site.root / f"seeds/{'st'[number % 2]}/{number}.md").unlink()
+    before = site.published()
+    with pytest.raises(PublishError, match=r"of 288 entries, 0 .* and 78 would vanish"):
+        site.build(NOW)
+    assert site.published() == before
+    site.build(NOW, accept=True)
+    assert len(flat(walked(site))) == 210
+    site.configure(FEED.replace("archive = true\n", ""))
+    with pytest.raises(PublishError, match=r"of 210 entries, 0 .* and 200 would vanish"):
+        site.build(NOW)
+    site.configure(FEED.replace("all", "news"))
+    with pytest.raises(PublishError, match="would vanish"):
+        site.build(NOW)
+    site.configure(FEED.replace("all", "news") + "[[moved]]\npath = 'all'\nto = 'news'\n")
+    assert cycle.plan(site.load(), NOW) == ()
+    site.build(NOW)
+
+
+def test_a_raised_limit_takes_effect_at_once(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    begun(site)
+    site.configure(FEED.replace("10", "60"))
+    assert cycle.plan(site.load(), NOW + DAY) == ()
+    site.build(NOW + DAY)
+    documents = walked(site)
+    assert documents[0] == [f"Article {n}" for n in range(299, 239, -1)]
+    assert sorted(flat(documents)) == sorted(f"Article {n}" for n in range(300))
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)

@@ -99,6 +99,24 @@ def test_a_seed_folder_that_is_suddenly_empty_is_refused(site: Site, more: str) 
     assert site.items() == []
 
 
+def test_a_feed_that_moved_is_compared_with_what_it_was(site: Site) -> None:
+    for number in range(30):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - number * DAY)))
+    site.configure('[[feed]]\nslug = "all"\n')
+    site.build()
+    moved = '[[moved]]\npath = "all"\nto = "/news/"\n'
+    site.configure('[[feed]]\nslug = "news"\n')
+    with pytest.raises(PublishError, match="30 would vanish"):
+        site.build()
+    site.configure('[[feed]]\nslug = "news"\n' + moved)
+    assert cycle.plan(site.load(), NOW) == ()
+    site.build()
+    assert len(site.items("news")) == 30
+    site.configure('[[feed]]\nslug = "other"\nlimit = 5\nexclude = { title = "7" }\n' + moved)
+    with pytest.raises(PublishError, match=r"news: .* 30 would vanish"):
+        site.build()
+
+
 # --- law 1: same inputs, same bytes -------------------------------------------------------------
 
 

@@ -407,6 +407,24 @@ def imported(site: Site, text: str) -> None:
         ids.take(register, text, "ids.txt")
 
 
+def test_what_arrives_between_the_export_and_the_import_has_arrived(site: Site) -> None:
+    site.configure("[[feed]]\nslug = 'all'\nlimit = 5\n")
+    for number in range(1, 21):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    before = site.items()
+    text = exported(site)
+    shutil.rmtree(site.root / ".feeds")
+    site.write("t/777.md", article(777, **dated(NOW - 300 * DAY)))
+    imported(site, text)
+    (outlook,) = cycle.plan(site.load(), NOW + HOUR)
+    assert [change.kind for change in outlook.changes] == ["new"]
+    site.build(NOW + HOUR)
+    assert [i for i in site.items() if i in before] == before
+    assert len(site.items()) == 6
+    assert exported(site).count('"known"') >= text.count('"known"') > 5
+
+
 def test_an_export_makes_a_lost_ledger_good(site: Site) -> None:
     path = site.write("s/1.md", article(1))
     site.write("s/2.md", article(2))

@@ -12,13 +12,13 @@ import pytest
 from conftest import Site, dated, seed
 from hypothesis import given
 from hypothesis import strategies as st
-from outside import HOME, caddy_server, eventually, feeds_server, nginx_server
+from outside import HOME, caddy_server, eventually, feeds_server, nginx_server, proxy_server
 
 from feeds import cadence
 from feeds.schema import made
 from feeds.serving import access, logs, stats
-from feeds.serving.application import Application
-from feeds.serving.limiter import BURST, Limiter
+from feeds.serving.client import Clients, household
+from feeds.serving.limiter import BURST, Door, Limiter
 from feeds.tables import Schedule
 
 NGINX = r"""
@@ -82,6 +82,21 @@ def test_any_text_stays_in_its_place(agent: str, path: str, referer: str, user: 
         (read,) = logs.read([line])
         assert read is not None
         assert (read.status, read.sent) == (200, 1)
+
+
+@given(
+    form=st.sampled_from(access.FORMATS),
+    path=st.text() | st.sampled_from(["all/atom.xml", "~tok/x", 'a"b', "%7Etok"]),
+    agent=st.text() | st.sampled_from(["R/1", "x" * 600, 'a "b" c', "a\\b"]),
+)
+def test_a_plain_line_is_the_one_that_is_written(form: str, path: str, agent: str) -> None:
+    hit = access.Hit(1, "192.0.2.1", "GET", f"/{path}", 200, 1, agent)
+    line = access.plain(
+        form, hit.time, hit.client, "", hit.method, hit.path, hit.protocol, 200, 1, agent, None
+    )
+    assert line in {"", access.written(hit, form)}
+    assert not line or access.masked(line) == line
+    assert bool(line) >= (form != "json" and (path, agent) == ("all/atom.xml", "R/1"))
 
 
 @given(st.lists(st.one_of(st.text(), st.just('{"time": 3}'), st.just('x - - [1/Foo/2] "" 200 1'))))
@@ -440,22 +455,93 @@ def test_a_log_that_is_large_or_moved_away_begins_anew(site: Site) -> None:
         eventually(log.exists)
 
 
+def test_a_log_that_cannot_be_written_keeps_no_one_waiting(site: Site) -> None:
+    """Every request is answered, and the fault is said once, until it is over."""
+    site.write("s/1.md", seed())
+    site.build()
+    log, told = site.root / ".feeds/access.log", site.root / "feeds.log"
+    log.mkdir(parents=True)
+
+    def faults() -> int:
+        return told.read_text(encoding="utf-8").count("Is a directory")
+
+    with feeds_server(site.root) as server:
+        assert {server.ask("/all/atom.xml").status for _ in range(250)} == {200}
+        eventually(lambda: faults() == 1)
+        log.rmdir()
+        server.ask("/all/atom.xml")
+        eventually(log.is_file)
+        log.unlink()
+        log.mkdir()
+        server.ask("/all/atom.xml")
+        eventually(lambda: faults() == 2)
+
+
 @pytest.mark.parametrize(
     ("trusted", "said", "client"),
     [
         ((), "203.0.113.5", "127.0.0.1"), (("127.0.0.0/8",), "203.0.113.5", "203.0.113.5"), (("127.0.0.1",), "6.6.6.6, 203.0.113.5", "203.0.113.5"),
         (("127.0.0.1", "203.0.113.0/24"), "2001:db8::1, 203.0.113.5", "2001:db8::1"), (("127.0.0.1",), "nonsense", "127.0.0.1"),
         (("127.0.0.1",), "", "127.0.0.1"), (("10.0.0.0/8",), "203.0.113.5", "127.0.0.1"), (("127.0.0.1",), "6.6.6.6,, 203.0.113.5 ,", "203.0.113.5"),
+        (("127.0.0.1",), "203.0.113.5:5555", "203.0.113.5"), (("127.0.0.1",), "[2001:db8::1]:443", "2001:db8::1"), (("127.0.0.1",), '"[2001:db8::1]"', "2001:db8::1"),
+        (("127.0.0.1", "203.0.113.5"), "2001:db8::1, 203.0.113.5:80", "2001:db8::1"), (("127.0.0.1",), "::ffff:203.0.113.5", "203.0.113.5"),
+        (("127.0.0.1",), 'fe80::1%eth0" "x', "fe80::1"), (("127.0.0.1",), "203.0.113.5\x1b", "127.0.0.1"), (("127.0.0.1",), "[", "127.0.0.1"),
     ],
 )  # fmt: skip
 def test_a_proxy_is_believed_only_if_trusted(
-    site: Site, trusted: tuple[str, ...], said: str, client: str
+    trusted: tuple[str, ...], said: str, client: str
 ) -> None:
-    config = site.load()
-    application = Application(
-        config._replace(serve=config.serve._replace(trusted=trusted, log="")), 900
-    )
-    assert application._client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": said}) == client
+    clients = Clients(trusted)
+    for peer in ("127.0.0.1", "::ffff:127.0.0.1"):  # the second: a server for both families
+        assert clients.address(peer, said) == client
+        assert clients.address(peer, None) == "127.0.0.1"
+
+
+def test_who_has_a_network_is_one_client() -> None:
+    assert household("2001:db8:0:1::1") == household("2001:db8:0:1:ffff::2")
+    assert household("2001:db8:0:1::1") != household("2001:db8:0:2::1")
+    assert household("192.0.2.1") != household("192.0.2.2")
+    assert household("") == ""
+
+
+def test_a_client_has_its_share_and_no_more() -> None:
+    door = Door(3, 2)
+    assert [door.enter("a"), door.enter("a"), door.enter("a")] == [True, True, False]
+    assert [door.enter("b"), door.enter("b"), door.enter("c")] == [True, False, False]
+    door.leave("a")
+    assert [door.enter("c"), door.enter("a")] == [True, False]
+    for client in "abc":
+        door.leave(client)
+    assert [door.enter("d"), door.enter("d"), door.enter("d")] == [True, True, False]
+
+
+def test_a_server_for_both_families_knows_its_proxies(site: Site) -> None:
+    site.configure('[serve]\nhost = "::"\ntrusted = ["127.0.0.1"]\n')
+    log = site.root / ".feeds/access.log"
+    with feeds_server(site.root) as server:
+        server.ask("/", x_forwarded_for="203.0.113.5:9999")
+        eventually(
+            lambda: log.exists() and log.read_text(encoding="utf-8").startswith("203.0.113.5 ")
+        )
+
+
+@pytest.mark.parametrize("proxy", ["caddy", "nginx"])
+def test_no_client_chooses_its_address_behind_a_proxy_of_the_readme(site: Site, proxy: str) -> None:
+    """Neither by the header, nor by its twin with underscores, which are one in WSGI."""
+    site.configure('[serve]\ntrusted = ["127.0.0.1"]\n')
+    log = site.root / ".feeds/access.log"
+    with feeds_server(site.root) as server:
+        with proxy_server(proxy, site.root, server.port) as front:
+            for name in (
+                "x_forwarded_for",
+                "X-Forwarded-For",
+                "X_Forwarded-For",
+                "X-Forwarded_For",
+            ):
+                told = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{name}: 6.6.6.6\r\n\r\n"
+                assert front.send(told.encode()).status == 404
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 4)
+    assert "6.6.6.6" not in log.read_text(encoding="utf-8")
 
 
 def test_the_log_names_the_client_behind_the_proxy(site: Site) -> None:
@@ -475,6 +561,7 @@ def test_the_limit_is_for_those_who_fetch_everything_again(site: Site) -> None:
     site.write("s/1.md", seed())
     site.build()
     with feeds_server(site.root) as server:
+        assert {server.ask("/all/atom.xml", "HEAD").status for _ in range(2 * BURST)} == {200}
         whole = [server.ask("/all/atom.xml") for _ in range(BURST + 2)]
         assert [got.status for got in whole] == [200] * BURST + [429] * 2
         assert int(whole[-1]["retry-after"]) >= 900

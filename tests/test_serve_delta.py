@@ -124,8 +124,8 @@ def test_any_bytes_can_lie_in_the_folder(body: bytes, name: str) -> None:
 
 def test_what_was_not_written_by_us_has_no_deltas() -> None:
     body = b"<feed><!-- <entry>a</entry> --><entry>b</entry></feed>"
-    assert delta.marks(body, documents.ATOM) == ()
-    assert delta.marks(b"<feed><entry><![CDATA[</entry>]]></entry></feed>", documents.ATOM) == ()
+    assert delta.marks(body, documents.ATOM) == b""
+    assert delta.marks(b"<feed><entry><![CDATA[</entry>]]></entry></feed>", documents.ATOM) == b""
 
 
 # --- over a socket, with real documents -----------------------------------------------------------

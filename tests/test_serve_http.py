@@ -17,6 +17,8 @@ import zstandard
 from conftest import Site, dated, seed
 from outside import Running, caddy_server, eventually, feeds_server, nginx_server, receive
 
+from feeds.serving import conditions, negotiation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -299,6 +301,13 @@ def test_a_query_changes_nothing(server: Running) -> None:
         assert server.ask(f"/all/atom.xml{junk}", if_none_match=plain["etag"]).status == 304
 
 
+def test_behind_a_link_there_is_no_folder(feeds: Running, shared: Site) -> None:
+    """Whether a folder lies there is no one's business."""
+    shared.root.joinpath("seeds/s/inner").mkdir(exist_ok=True)
+    for path in ("/folder", "/folder/s", "/folder/s/inner", "/folder/s/nothing"):
+        assert feeds.ask(path).status == 404
+
+
 def test_folders_show_their_page(server: Running) -> None:
     for path, same in (
         ("/", "/index.html"),
@@ -400,8 +409,46 @@ def test_dates_in_every_form_and_dates_of_the_future(feeds: Running, shared: Sit
         "yesterday",
         "",
         "1600000000",
+        f"Sun, {'9' * 20} Sep 2020 12:26:40 GMT",
+        f"Sun, 13 Sep 2020 12:26:40 +{'9' * 20}",
     ):
         assert feeds.ask("/all/index.html", if_modified_since=stated).status == 200, stated
+
+
+def test_a_date_that_can_not_be_is_ignored_wherever_it_stands(feeds: Running) -> None:
+    for stated in (
+        f"Mon, {'9' * 20} Nov 2026 06:00:00 GMT",
+        f"Mon, 23 Nov 2026 06:00:00 +{'9' * 20}",
+        f"Mon, 23 Nov {'9' * 20} 06:00:00 GMT",
+    ):
+        assert feeds.ask("/all/atom.xml", if_unmodified_since=stated).status == 200
+        got = feeds.ask("/all/atom.xml", range="bytes=0-9", if_range=stated)
+        assert got.status == 200
+
+
+def test_a_header_takes_no_longer_than_its_length_asks(feeds: Running) -> None:
+    """Expressions that go back over what they read took minutes, and held up every client."""
+    blank, many = " " * 15_000, "-gzip" * 3000
+    began = time.process_time()
+    for header in (
+        f'x{blank}"',
+        f'{"x" * 9000}{blank}"',
+        f"{many}x",
+        f"W/{blank}W/",
+        '"' * 15_000,
+        "," * 15_000,
+    ):
+        conditions.tags(header)
+        conditions.tags(header, strong=True)
+    for header in (f"bytes={blank}x", f"bytes{blank}", f"{blank}=", f"bytes=0{blank}-{blank}x"):
+        conditions.span(header, 10)
+    for header in (f"{blank};", f"a;{blank}q", "a," * 9000, f"a;q={'1' * 15_000}"):
+        negotiation.weights(header)
+    assert time.process_time() - began < 5
+    got = feeds.ask(
+        "/all/atom.xml", if_none_match=f'x{blank}"', accept=f"a{blank};", range=f"bytes={blank}x"
+    )
+    assert got.status == 200
 
 
 def test_quality_values_decide(feeds: Running) -> None:
@@ -439,6 +486,10 @@ def test_ranges_that_make_no_sense(feeds: Running) -> None:
     ):
         assert feeds.ask("/all/atom.xml", range=stated).status == 200, stated
     assert feeds.ask("/all/atom.xml", range="bytes=-0").status == 416
+    for stated in (f"bytes={'0' * 30}-9", f"bytes=0-{'0' * 30}9"):
+        assert feeds.ask("/all/atom.xml", range=stated).body == whole.body[:10]
+    assert feeds.ask("/all/atom.xml", range=f"bytes=0-{'9' * 40}").status == 206
+    assert feeds.ask("/all/atom.xml", range=f"bytes=-{'9' * 40}").body == whole.body
     assert feeds.ask("/all/atom.xml", range=f"bytes={'9' * 40}-").status == 416
     # A range is of the plain bytes, and a client that has the whole gets none of it.
     part = feeds.ask("/all/atom.xml", range="bytes=0-9", accept_encoding="gzip")
@@ -488,6 +539,7 @@ def test_the_site_below_a_path(site: Site) -> None:
         assert server.ask("/feeds/all/atom.xml")["etag"] == tag
         assert server.ask("/feeds/").status == 200
         assert server.ask("/feeds/all")["location"] == "all/"
+        assert server.ask("/feeds")["location"] == "feeds/"
 
 
 def test_links_repeat_the_document(feeds: Running) -> None:
@@ -540,6 +592,11 @@ def test_requests_that_break_the_rules(feeds: Running) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 60_000 + b"\r\n\r\n", 431),
         (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204),
         (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET style.css HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        *((b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", 400) for host in (b"a b", b"a@b", b"a/b", b"x:abc", b"x:1:2", b"[::1", b"::1", b"a,b", b"a\xff", b"a" * 9000 + b"@")),
+        *((b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", 200) for host in (b"x:", b"x:80", b"[2001:db8::1]:80", b"a_b.example", b"xn--fa-hia.example.")),
+        (b"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 200),
     ):  # fmt: skip
         got = feeds.send(request)
         assert got.status == status, request[:40]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -17,7 +19,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Site, dated, seed
-from outside import HOME, Running, eventually, feeds_server, free_port, missing, receive, running
+from outside import (
+    HOME,
+    Reply,
+    Running,
+    eventually,
+    feeds_server,
+    free_port,
+    missing,
+    receive,
+    running,
+)
 
 from feeds.model import FeedsError
 from feeds.server import Server
@@ -65,14 +77,6 @@ def workers(process: int) -> list[int]:
     return [int(pid) for pid in text.split()]
 
 
-def open_files(process: int) -> list[str]:
-    found = []
-    for file in Path(f"/proc/{process}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(file))
-    return found
-
-
 def memory(process: int) -> float:
     """MiB of a process and its children."""
     total = 0
@@ -117,31 +121,196 @@ def test_slow_and_idle_clients_keep_no_one_waiting(large: Site) -> None:
             assert receive(sock).body == body
 
 
+def stalled(port: int, path: str, source: str = "127.0.0.1") -> socket.socket:
+    """A client that has asked and reads nothing, or as little as it can."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(60)
+    sock.bind((source, 0))
+    sock.connect(("127.0.0.1", port))
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return sock
+
+
+def replaced(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".half{path.name}")
+    half.write_bytes(body)
+    half.replace(path)
+
+
+def entries(n: int, size: int, version: int = 0) -> bytes:
+    """A JSON Feed of about so many bytes, in which nothing repeats; a version has another entry."""
+    said = random.Random(n).randbytes(size // 2).hex()
+    items = [{"id": k, "content_text": said[k : k + 4000]} for k in range(0, size, 4000)]
+    items.insert(0, {"id": f"new {version}", "content_text": "x"})
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode()
+
+
 def test_slow_readers_of_large_files_leave_the_feeds_alone(large: Site) -> None:
-    media = large.root / "out/media"
-    media.mkdir(exist_ok=True)
     content = os.urandom(20_000_000)
-    media.joinpath("film.mp4").write_bytes(content)
+    replaced(large.root / "out/media/film.mp4", content)
     with feeds_server(large.root) as server, contextlib.ExitStack() as stack:
+        eventually(lambda: server.ask("/media/film.mp4", "HEAD")["etag"])
         before = memory(server.process.pid)
-        slow = []
-        for _ in range(4):
-            sock = stack.enter_context(socket.socket())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.settimeout(60)
-            sock.connect(("127.0.0.1", server.port))
-            sock.sendall(b"GET /media/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
-            slow.append(sock)
-        (worker,) = workers(server.process.pid)
-        eventually(lambda: sum("film" in file for file in open_files(worker)) == 4)
-        assert server.ask("/media/film.mp4").status == 503
+
+        def status(source: str) -> int:
+            with stalled(server.port, "/media/film.mp4", source) as sock:
+                return receive(sock).status
+
+        def take(source: str) -> list[socket.socket]:
+            path = "/media/film.mp4"
+            made = [stack.enter_context(stalled(server.port, path, source)) for _ in range(4)]
+            assert {sock.recv(12, socket.MSG_PEEK) for sock in made} == {b"HTTP/1.1 200"}
+            return made
+
+        slow = take("127.0.0.1")
+        others = take("127.0.0.2")
         assert server.ask("/media/film.mp4")["retry-after"] == "10"
+        assert status("127.0.0.3") == 503
+        for sock in others:
+            sock.close()
+        # No client has more than half of the places.
+        eventually(lambda: status("127.0.0.3") == 200)
+        assert status("127.0.0.1") == 503
         assert server.ask("/all/atom.xml").status == 200
         assert memory(server.process.pid) - before < 60
         assert receive(slow[0]).body == content
-        for sock in slow[1:]:
-            sock.close()
+        stack.close()
         eventually(lambda: server.ask("/media/film.mp4").body == content)
+
+
+def test_who_takes_nothing_is_given_up(large: Site) -> None:
+    """The places of clients that have stalled are for others again."""
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        missing("the system does not give up on connections")
+    replaced(large.root / "out/media/other.mp4", os.urandom(20_000_000))
+    port = free_port()
+    code = "from feeds import cli, server; server._STALLED = 1; raise SystemExit(cli.main())"
+    command = [sys.executable, "-c", code, "serve", "--port", str(port)]
+    with (
+        running("feeds", command, port, large.root) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):
+            sock = stack.enter_context(stalled(port, "/media/other.mp4"))
+            assert sock.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+        eventually(lambda: server.ask("/media/other.mp4").status == 200)
+
+
+def test_stalled_readers_of_a_large_feed_take_no_memory(large: Site) -> None:
+    body = entries(1, 3_900_000)
+    replaced(large.root / "out/large/feed.json", body)
+    with feeds_server(large.root) as server, contextlib.ExitStack() as stack:
+        assert server.ask("/large/feed.json").body == body
+        before = memory(server.process.pid)
+        slow = [stack.enter_context(stalled(server.port, "/large/feed.json")) for _ in range(60)]
+        assert server.ask("/all/atom.xml").status == 200
+        assert memory(server.process.pid) - before < 40  # they asked for 230 MB
+        assert receive(slow[0]).body == body
+        part = server.ask("/large/feed.json", range="bytes=1000-999999")
+        assert part.status == 206
+        assert part.body == body[1000:1_000_000]
+
+
+def test_all_that_is_kept_counts_as_memory(site: Site) -> None:
+    """Answers, codings and differences, each of which a client can ask for in many ways."""
+    site.configure('[serve]\nmemory = "1 MiB"\nlog = ""\n')
+    for n in range(8):
+        replaced(site.root / f"out/f{n}/feed.json", entries(n, 200_000))
+    for n in range(40):
+        replaced(site.root / f"out/t{n}.txt", b"x")
+    with feeds_server(site.root) as server, server.connect() as sock:
+        rest = bytearray()
+
+        def ask(path: str, method: str = "GET", **headers: str) -> Reply:
+            told = "".join(f"{k.replace('_', '-')}: {v}\r\n" for k, v in headers.items())
+            sock.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{told}\r\n".encode())
+            return receive(sock, head=method == "HEAD", rest=rest)
+
+        assert ask("/f0/feed.json").status == 200
+        before = memory(server.process.pid)
+        tags = {}
+        for coding in ("identity", "br", "gzip", "zstd"):
+            for n in range(8):
+                tags[n] = ask(f"/f{n}/feed.json", accept_encoding=coding)["etag"]
+        for n in range(8):
+            replaced(site.root / f"out/f{n}/feed.json", entries(n, 200_000, 1))
+            eventually(lambda n=n: ask(f"/f{n}/feed.json")["etag"] != tags[n].replace(".zst", ""))
+        for coding in ("identity", "br", "gzip", "zstd"):
+            for n in range(8):
+                got = ask(
+                    f"/f{n}/feed.json", a_im="feed", accept_encoding=coding, if_none_match=tags[n],
+                    user_agent=coding,
+                )  # fmt: skip
+                assert got.status == 226
+        for n in range(6000):
+            ask(f"/t{n % 40}.txt", "HEAD", if_none_match=f'"{n:0450}"', accept=f"{n:0450}/x")
+        assert memory(server.process.pid) - before < 20
+
+
+def test_no_one_waits_while_a_large_file_is_read(site: Site) -> None:
+    path = site.root / "out/film.mp4"
+    path.parent.mkdir()
+    path.touch()
+    os.truncate(path, 250_000_000)
+    with feeds_server(site.root) as server:
+        first = server.ask("/film.mp4", "HEAD")
+        assert (first.status, first["etag"]) == (200, "")
+        # Until its tag is known, all that needs none is answered.
+        assert server.ask("/film.mp4", range="bytes=5-9").body == bytes(5)
+        assert server.ask("/film.mp4", "HEAD", if_none_match='"x"').status == 200
+        assert server.ask("/film.mp4", "HEAD", if_none_match="*").status == 304
+        assert server.ask("/film.mp4", range="bytes=5-9", if_range='""').status == 200
+        assert server.ask("/film.mp4", "HEAD", if_match='"x"').status in {503, 412}
+        eventually(lambda: server.ask("/film.mp4", "HEAD")["etag"], 60)
+        tag = server.ask("/film.mp4", "HEAD")["etag"]
+        digest = hashlib.blake2b(bytes(250_000_000), digest_size=12).hexdigest()
+        assert tag == f'"{digest}"'
+        assert server.ask("/film.mp4", if_none_match=tag).status == 304
+
+
+def test_a_file_that_never_keeps_still_is_given_out(site: Site) -> None:
+    site.root.joinpath("out").mkdir()
+    grown = [site.root / "out/small.txt", site.root / "out/large.bin"]
+    grown[0].write_bytes(bytes(900_000))
+    grown[1].write_bytes(bytes(90_000_000))
+    done = threading.Event()
+
+    def grow() -> None:
+        with grown[0].open("ab", 0) as small, grown[1].open("ab", 0) as large:
+            while not done.wait(0.002):
+                small.write(b"x")
+                large.write(b"x")
+
+    growing = threading.Thread(target=grow)
+    growing.start()
+    try:
+        with feeds_server(site.root) as server:
+            for name in ("small.txt", "large.bin"):
+                assert server.ask(f"/{name}", "HEAD").status == 200
+            eventually(lambda: server.ask("/large.bin", range="bytes=0-9").status in {206, 503})
+            done.set()
+            growing.join()
+            for path in grown:
+                eventually(lambda p=path: server.ask(f"/{p.name}").body == p.read_bytes())
+    finally:
+        done.set()
+
+
+def test_a_large_file_that_is_replaced_has_its_own_tag(site: Site) -> None:
+    path = site.root / "out/large.jpg"
+    seen: dict[str, set[bytes]] = {}
+    with feeds_server(site.root) as server:
+        for n in range(30):
+            replaced(path, bytes([n]) * 2_000_000)
+            got = server.ask("/large.jpg")
+            assert (got.status, len(got.body)) == (200, 2_000_000)
+            seen.setdefault(got["etag"], set()).add(got.body[:1])
+        eventually(lambda: server.ask("/large.jpg").body[0] == 29)
+    seen.pop("", None)  # not known yet
+    assert seen
+    assert all(len(bodies) == 1 for bodies in seen.values())
 
 
 def test_a_thousand_replacements_while_it_is_read(large: Site, tmp_path: Path) -> None:
@@ -368,3 +537,59 @@ def test_a_server_ends_with_the_program_that_started_it(large: Site) -> None:
         assert answering(port)
         parent.kill()
     eventually(lambda: not answering(port))
+
+
+# --- a new configuration --------------------------------------------------------------------------
+
+MOVED = '[[moved]]\npath = "old"\n'
+
+
+def test_a_changed_configuration_is_taken_over(site: Site) -> None:
+    """By the same worker, and no request fails meanwhile."""
+    site.configure(f'[serve]\nlog = ""\n{MOVED.replace("old", "other")}')
+    failed: list[str] = []
+    done = threading.Event()
+    with feeds_server(site.root) as server:
+        before = workers(server.process.pid)
+        assert server.ask("/old/atom.xml").status == 404
+
+        def ask() -> None:
+            while not done.is_set():
+                try:
+                    if server.ask("/").status not in {200, 404}:
+                        failed.append("status")
+                except OSError as error:
+                    failed.append(repr(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        site.configure(f'[serve]\nlog_format = "json"\n{MOVED}')
+        eventually(lambda: server.ask("/old/atom.xml").status == 410)
+        assert server.ask("/other/atom.xml").status == 404
+        done.set()
+        asking.join()
+        assert not failed
+        server.process.send_signal(signal.SIGHUP)
+        log = site.root / ".feeds/access.log"
+        eventually(lambda: log.exists() and '"/other/atom.xml"' in log.read_text(encoding="utf-8"))
+        assert workers(server.process.pid) == before
+
+
+def test_a_broken_configuration_is_told_and_the_one_before_stays(site: Site) -> None:
+    site.configure(MOVED)
+    told = site.root / "feeds.log"
+    stays = "what it said before stays"
+    with feeds_server(site.root) as server:
+        before = workers(server.process.pid)
+        for count, broken in enumerate(("[serve]\nprot = 3\n", None, '[site]\ntitle = "'), 1):
+            if broken is None:
+                site.root.joinpath("config.toml").unlink()
+            else:
+                site.configure(broken)
+            eventually(lambda n=count: told.read_text(encoding="utf-8").count(stays) == n)
+            assert server.ask("/old/atom.xml").status == 410
+        assert "prot" in told.read_text(encoding="utf-8")
+        site.configure(MOVED.replace("old", "older"))
+        eventually(lambda: server.ask("/older/atom.xml").status == 410)
+        assert server.ask("/old/atom.xml").status == 404
+        assert workers(server.process.pid) == before

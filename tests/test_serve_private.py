@@ -86,6 +86,75 @@ def test_only_a_token_opens_a_private_feed(private: Site) -> None:
         assert server.ask(f"/~{ann}/").status == 200
 
 
+def test_nothing_at_a_subscribers_address_is_for_others(private: Site) -> None:
+    """What is public is private there, as its address holds the token."""
+    ann = given(private, "ann")
+    with feeds_server(private.root) as server:
+        for path in ("open/atom.xml", "open/", "style.css", "nothing", "open", "%E5%B3%B6"):
+            for _ in range(2):
+                open_, own = server.ask(f"/{path}"), server.ask(f"/~{ann}/{path}")
+                assert own["cache-control"].startswith("private, "), path
+                assert own["referrer-policy"] == "no-referrer"
+                assert not open_["cache-control"].startswith("private")
+                assert not open_["referrer-policy"]
+                assert own.status == open_.status or path == "%E5%B3%B6"
+        tag = server.ask("/open/atom.xml")["etag"]
+        known = server.ask(f"/~{ann}/open/atom.xml", if_none_match=tag)
+        assert known.status == 304
+        assert known["cache-control"].startswith("private, ")
+
+
+def test_folders_of_a_subscriber_lead_to_their_pages(private: Site) -> None:
+    ann = given(private, "ann")
+    with feeds_server(private.root) as server:
+        for path, to in (
+            (f"/~{ann}", f"~{ann}/"), (f"/~{ann}/%E5%B3%B6", "%E5%B3%B6/"), (f"/~{ann}/open", "open/"),
+        ):  # fmt: skip
+            got = server.ask(path)
+            assert (got.status, got["location"]) == (301, to), path
+        assert server.ask("/~x").status == server.ask("/~x/open").status == 404
+        assert server.ask("/%E5%B3%B6").status == 404
+
+
+def test_a_large_document_is_what_a_small_one_is(private: Site) -> None:
+    """Held in memory or not, a feed is a feed, and a private one is private."""
+    for n in range(60):
+        private.write(
+            f"s/{1000 + n}.md",
+            seed(
+                f"Article {n}",
+                "",
+                **dated(1_700_000_000 + n * 60_000),
+                body=f"<p>{'A sentence. ' * 600}</p>",
+            ),
+        )
+    private.build()
+    ann = given(private, "ann")
+    names = ("atom.xml", "rss.xml", "feed.json")
+    kinds = ("content-type", "cache-control", "link", "referrer-policy", "content-security-policy")
+    seen = []
+    for memory in ("32 MiB", "1 MiB"):
+        private.configure(f'{CONFIG}\n[serve]\nmemory = "{memory}"\n')
+        with feeds_server(private.root) as server:
+            told = {}
+            for path in (f"/{at}/{name}" for at in ("open", f"~{ann}/%E5%B3%B6") for name in names):
+                for accept in ("*/*", "text/html"):
+                    eventually(lambda p=path: server.ask(p, "HEAD")["etag"])
+                    got = server.ask(path, accept=accept)
+                    assert len(got.body) > 300_000
+                    told[path, accept] = (got.status, got.body, [got[kind] for kind in kinds])
+                    again = server.ask(path, accept=accept, if_none_match=got["etag"])
+                    assert again.status == 304
+                    assert again["vary"] == got["vary"]
+                packed = server.ask(path, accept_encoding="gzip")
+                assert ("accept-encoding" in packed["vary"].lower()) == bool(
+                    packed["content-encoding"]
+                )
+            seen.append(told)
+    assert seen[0] == seen[1]
+    assert f"~{ann}/%E5%B3%B6/atom.xml" in str(seen[1][f"/~{ann}/%E5%B3%B6/atom.xml", "*/*"])
+
+
 def test_without_a_token_there_is_nothing(private: Site) -> None:
     secret = given(private, "ann")
     for start in (feeds_server, nginx_server, caddy_server):
@@ -139,6 +208,9 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
             f"/%7E{secret}/%E5%B3%B6/atom.xml",
             f"/~{secret[:-1]}/x",
             f"/~{secret}",
+            f"/%257E{secret}/%E5%B3%B6/atom.xml",
+            f"/?u=https%3A%2F%2Ffeeds.example.org%2F~{secret}%2Fatom.xml",
+            f"/?u=https%253A%252F%252Ffeeds.example.org%252F%257E{secret}%252Fatom.xml",
             f"/%257E{secret}/members/",
             f"/?u=%2F~{secret}/&u=%2F%257E{secret}%2F&t=~{secret}",
         ):
@@ -146,7 +218,7 @@ def test_no_token_stands_in_the_log(private: Site, form: str) -> None:
                 path, referer=f"https://feeds.example.org/~{secret}/%E5%B3%B6/", user_agent="R/1"
             )
         log = private.root / ".feeds/access.log"
-        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 6)
+        eventually(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") == 9)
     text = log.read_text(encoding="utf-8") + private.root.joinpath("feeds.log").read_text(
         encoding="utf-8"
     )

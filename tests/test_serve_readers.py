@@ -23,7 +23,7 @@ import pytest
 from conftest import Site, dated, seed
 from outside import Running, eventually, feeds_server, free_port, program
 
-from feeds.serving import access
+from feeds.serving import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -358,7 +358,7 @@ def statuses(site: Site, path: str, count: int) -> list[int]:
         with log.open(encoding="utf-8") as lines:
             return [
                 hit.status
-                for hit in access.read(lines)
+                for hit in logs.read(lines)
                 if hit and hit.path == path and "Probe" not in hit.agent
             ]
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from conftest import NOW, Site, dated, fresh, seed
 
+from feeds import cycle
+from feeds.model import PublishError
+
 HOUR, DAY = 3600, 86_400
 LIMIT = "[[feed]]\nslug = 'all'\nlimit = 3\n"
 
@@ -119,3 +122,58 @@ def test_what_arrived_lately_is_the_last_to_be_left_out(site: Site) -> None:
         <= 20_000
     )
     assert len(site.items()) < 40
+
+
+def sizes(site: Site) -> list[int]:
+    found = site.bytes().items()
+    return [len(b) for n, b in found if n.startswith("all/") and n.endswith((".xml", ".json"))]
+
+
+@pytest.mark.parametrize("feed", ["", "archive = true\n"], ids=["window", "archive"])
+def test_one_huge_article_takes_no_other_out(site: Site, feed: str) -> None:
+    site.configure(f"[[feed]]\nslug = 'all'\nlimit = 30\nmax_size = '100 kB'\n{feed}")
+    for number in range(30):
+        site.write(f"s/{number}.md", article(number, NOW - 9 * DAY + number))
+    site.build(NOW)
+    site.write("s/huge.md", article(99, NOW, body="<p>" + "huge words " * 30_000 + "</p>"))
+    (outlook,) = cycle.plan(site.load(), NOW + HOUR)
+    assert (outlook.new, outlook.lost) == (1, 0)
+    (note,) = site.build(NOW + HOUR).notes
+    assert "1 as summaries" in note
+    assert "left out" not in note
+    whole = {str(item["title"]): "content_html" in item for item in site.items()}
+    assert next(iter(whole)) == "Article 99"
+    assert [title for title, all_ in whole.items() if not all_] == ["Article 99"]
+    assert len(whole) >= 30
+    assert max(sizes(site)) <= 100_000
+
+
+def test_a_back_dated_burst_leaves_the_newest_and_is_no_accident(site: Site) -> None:
+    begun(site, "[[feed]]\nslug = 'all'\nlimit = 40\nmax_size = '30 kB'\n")
+    for number in range(10, 40):
+        site.write(f"s/{number}.md", article(number, NOW - 3 * DAY + number))
+    site.build(NOW - 3 * DAY + 99)
+    for number in range(1000, 1100):
+        site.write(f"s/{number}.md", article(number, NOW - 900 * DAY + number))
+    site.build(NOW)
+    assert site.titles()[:5] == [f"Article {number}" for number in range(39, 34, -1)]
+    assert site.titles()[5] == "Article 1099"
+    assert max(sizes(site)) <= 30_000
+
+
+def test_what_has_no_room_any_more_without_a_newer_one_is_lost(site: Site) -> None:
+    text = "[[feed]]\nslug = 'all'\nlimit = 40\nmax_size = '{}'\n"
+    site.configure(text.format("100 kB"))
+    for number in range(40):
+        site.write(f"s/{number}.md", article(number, NOW - 9 * DAY + number))
+    site.build(NOW)
+    assert len(site.items()) == 40
+    site.configure(text.format("20 kB"))
+    with pytest.raises(PublishError, match=r"of 40 entries, 0 .* and [1-3]\d would vanish"):
+        site.build(NOW)
+    report = site.build(NOW, accept=True)
+    assert 5 < len(site.items()) < 30
+    assert report.feeds[0].entries == len(site.items())
+    site.write("s/50.md", article(50, NOW - DAY))
+    (outlook,) = cycle.plan(site.load(), NOW)
+    assert (outlook.new, outlook.lost) == (1, 0)

@@ -60,7 +60,7 @@ def run(
     settings.  Raises ConfigError, StateError, BusyError when a daemon is at work on the same state
     already, and FeedsError when the address is taken.
     """
-    stamp = _stamp(path)
+    stamp = configuration.stamp(path)
     settings = configuration.load(path)
     with Seat(settings.paths.state) as seat:
         notifier = Notifier(environment, os.getpid())
@@ -158,7 +158,7 @@ class _Daemon:
         self._beat()
         if self._seat.lost():
             self._settle_anew()
-        if (stamp := _stamp(self._config.path)) != self._stamp:
+        if (stamp := configuration.stamp(self._config.path)) != self._stamp:
             self._reload(stamp)
         if self._server is not None and not self._server.alive():
             self._restart_server()
@@ -195,7 +195,7 @@ class _Daemon:
         elif kind == "delivery":
             self._delivered(what)
         elif kind == "reload":
-            self._reload(_stamp(self._config.path))
+            self._reload(configuration.stamp(self._config.path))
         elif kind == "stop":
             self._journal.tell("daemon.stopping", signal=what)
 
@@ -352,10 +352,13 @@ class _Daemon:
                 self._courier.stop()
                 self._courier = None
             self._start_courier()
-        if self._server is not None and _served_by(after) != _served_by(before):
-            self._server.stop()
-            self._server_began = -math.inf
-            self._restart_server()
+        if self._server is not None:
+            from feeds.server import served_by
+
+            if served_by(after) != served_by(before):
+                self._server.stop()
+                self._server_began = -math.inf
+                self._restart_server()
         if (after.paths, after.seeds, after.schedule) != (
             before.paths,
             before.seeds,
@@ -473,22 +476,8 @@ class _Daemon:
         self._health.note(untold=untold)
 
 
-def _served_by(settings: Config) -> tuple[object, ...]:
-    """What the server goes by."""
-    return settings.serve, settings.moved, settings.paths, settings.site.url, settings.schedule
-
-
 def _utc() -> datetime:
     return datetime.now(UTC)
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    """What differs whenever a file may; () when there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _read(path: str) -> str:

@@ -14,10 +14,15 @@ import threading
 import time
 from collections import deque
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-_WAITING = 4096  # lines that wait to be written
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TOGETHER = 100  # lines that are written at once: a long pause would keep requests waiting
 FORMATS = ("combined", "common", "json")
+_QUOTES = {"combined": 6, "common": 2}  # in a line
+_PLAIN = re.compile(r"[ -$&-\[\]-}]{1,500}")
 # A tilde, escaped once or more, and what may be a token behind it; in the path or in a query.
 _TOKEN = re.compile(r"(?:~|%(?:25)*7[eE])[^/?#&\s\"]*")
 _UNFIT = re.compile(r'[^\x20-\x7e]|["\\]')
@@ -57,13 +62,29 @@ def written(hit: Hit, form: str) -> str:
         told = hit._asdict()
         told["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(hit.time))
         return json.dumps(told)
+    return _line(
+        form, hit.time, hit.client, _fit(hit.user), hit.method, _fit(hit.path), hit.protocol,
+        hit.status, hit.sent, _fit(hit.agent), _fit(hit.referer),
+    )  # fmt: skip
+
+
+def plain(form: str, *said: Any) -> str:
+    """The line for a request in which nothing is long, or to be encoded or masked, as most are.
+
+    "" for any other, which is to be `written`; `said` is as `_line` takes it.
+    """
+    line = _line(form, *said) if form in _QUOTES else ""
+    return line if _PLAIN.fullmatch(line) and line.count('"') == _QUOTES[form] else ""
+
+
+def _line(
+    form: str, instant: int, client: str, user: str, method: str, path: str, protocol: str,
+    status: int, sent: int, agent: str | None, referer: str | None,
+) -> str:  # fmt: skip
     line = (
-        f"{hit.client} - {_fit(hit.user) or '-'} [{_stamp(hit.time)}]"
-        f' "{hit.method} {_fit(hit.path)} {hit.protocol}" {hit.status} {hit.sent}'
+        f'{client} - {user or "-"} [{_stamp(instant)}] "{method} {path} {protocol}" {status} {sent}'
     )
-    if form == "common":
-        return line
-    return f'{line} "{_fit(hit.referer) or "-"}" "{_fit(hit.agent) or "-"}"'
+    return line if form == "common" else f'{line} "{referer or "-"}" "{agent or "-"}"'
 
 
 @lru_cache(maxsize=8)
@@ -76,8 +97,6 @@ def _stamp(instant: int) -> str:
 
 def _fit(text: str) -> str:
     """The text as it may stand between quotes, as nginx writes it."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text
     return _UNFIT.sub(
         lambda f: "".join(f"\\x{b:02X}" for b in f[0].encode("utf-8", "replace")), text
     )
@@ -90,51 +109,63 @@ class Log:
     opened anew.  The path "-" is stdout.
     """
 
-    def __init__(self, path: str, form: str, most: int) -> None:
-        self._path = path
-        self._form = form
-        self._most = most
-        self._waiting: deque[str] = deque()
-        self.on = bool(path)
+    def __init__(self, line: Callable[[str, int, Any], str]) -> None:
+        """`line` makes a line of the format, the time of writing, and what was noted."""
+        self._path = ""
+        self._form = ""
+        self._most = 0
+        self.on = False
+        self._line = line
+        self._waiting: deque[Any] = deque()
+        self._broken = False
         self._lock = threading.Lock()
+        self._writer = threading.Thread(target=self._run, name="access log", daemon=True)
+
+    def open(self, path: str, form: str, most: int) -> None:
+        """Write to this path from now on; raises OSError when it can't lie there."""
         if path and path != "-":
             os.makedirs(os.path.dirname(path), exist_ok=True)
-        if path:
-            threading.Thread(target=self._run, name="access log", daemon=True).start()
+        self.flush()
+        with self._lock:
+            self._path, self._form, self._most = path, form, most
+        self.on = bool(path)
+        if self.on and not self._writer.is_alive():
+            self._writer.start()
 
-    def add(self, hit: Hit) -> None:
-        """Note a request; it is written within a quarter of a second."""
-        self._waiting.append(written(hit, self._form) + "\n")
-        if len(self._waiting) > _WAITING:
+    def add(self, noted: Any) -> None:
+        """Note a request; it is written within a quarter of a second, with others."""
+        self._waiting.append(noted)
+        if len(self._waiting) >= _TOGETHER:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits.  Where that fails it is lost, which is said once."""
         with self._lock:
-            lines = []
-            while self._waiting:
-                lines.append(self._waiting.popleft())
-            if not lines:
+            noted = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not (noted and self._path):
                 return
-            text = "".join(lines)
-            if self._path == "-":
-                sys.stdout.write(text)
-                sys.stdout.flush()
-                return
-            with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                size = file.tell()
-            if self._most and size > self._most:
-                os.replace(self._path, f"{self._path}.1")
+            now = int(time.time())
+            lines = [self._line(self._form, now, one) for one in noted]
+            try:
+                self._write("\n".join((*lines, "")))
+                self._broken = False
+            except OSError as error:
+                if not self._broken:
+                    print(f"feeds: {self._path}: {error.strerror}", file=sys.stderr)  # noqa: T201
+                self._broken = True
+
+    def _write(self, text: str) -> None:
+        if self._path == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        with open(self._path, "ab") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
+            size = file.tell()
+        if self._most and size > self._most:
+            os.replace(self._path, f"{self._path}.1")
 
     def _run(self) -> None:
-        broken = False
         while True:
             time.sleep(0.2)
-            try:
-                self.flush()
-                broken = False
-            except OSError as error:
-                if not broken:
-                    print(f"feeds: {self._path}: {error.strerror}", file=sys.stderr)  # noqa: T201
-                broken = True
+            self.flush()

@@ -23,16 +23,15 @@ Headers = tuple[tuple[str, str], ...]
 METHODS = "GET, HEAD, OPTIONS"
 LONGEST = 8192  # bytes of a path with its query
 _BROWSER = "application/xml"  # what browsers show, instead of saving it or showing its source
-_COMMON: Headers = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Server", "feeds"),
-)
+_SERVER = ("Server", "feeds")
+_COMMON: Headers = (("X-Content-Type-Options", "nosniff"), _SERVER)
 # A page shows pictures from anywhere, and nothing in it runs, is sent or framed.
 _PAGE = (
     "default-src 'none'; img-src http: https: data:; media-src http: https:; style-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _DRAWING = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_UNTOLD = ("Referrer-Policy", "no-referrer")
 _MARKS = {"br": ".br", "zstd": ".zst", "gzip": ".gz", "": ""}
 
 
@@ -71,7 +70,7 @@ def respond(
     if known is not None or (not held and _unmodified(headers, form)):
         return Answer(
             304,
-            form.validators(known or form.tag, modified=False),
+            (*form.validators(known or form.tag), _SERVER),
             whole=resource.size,
             lasting=form.settled,
         )
@@ -115,7 +114,7 @@ class _Form:
             self.media_type = None
         self.coding = self.codings[0] if self.codings else ""
         self.base = resource.digest + (".xml" if browser else "")
-        self.tag = self.base + _MARKS[self.coding]
+        self.tag = self.base + _MARKS[self.coding] if resource.digest else ""  # not known yet
         # Within the second in which a file was made, another version may come with the same date.
         # No date is stated until then: curl drops a body whose date is that of the one before.
         self.settled = now >= resource.modified
@@ -126,22 +125,23 @@ class _Form:
             return None
         if held[0] == conditions.ANY:
             return self.tag
+        if not self.tag:
+            return None
         for coding in self.codings:
             tag = self.base + _MARKS[coding]
             if tag in held:
                 return tag
         return None
 
-    def validators(self, tag: str, *, modified: bool = True) -> Headers:
-        """The headers that a 304 repeats, and Last-Modified where the body follows."""
+    def validators(self, tag: str) -> Headers:
+        """The headers that a 304 repeats (RFC 9110 §15.4.5)."""
         resource = self.resource
         scope = "private" if resource.private else "public"
-        found = [("ETag", f'"{tag}"'), ("Cache-Control", f"{scope}, max-age={resource.fresh}")]
+        found = [("ETag", f'"{tag}"')] if tag else []
+        found.append(("Cache-Control", f"{scope}, max-age={resource.fresh}"))
         if self.varies:
             found.append(("Vary", self.varies.removesuffix(", ")))
-        if modified:
-            found.extend(self.dated())
-        return (*found, *_COMMON)
+        return tuple(found)
 
     def dated(self) -> Headers:
         """Last-Modified, once it tells this version from all others."""
@@ -167,7 +167,7 @@ class _Form:
         elif media_type == "image/svg+xml":
             found.append(("Content-Security-Policy", _DRAWING))
         if resource.private:
-            found.append(("Referrer-Policy", "no-referrer"))
+            found.append(_UNTOLD)
         if resource.about.feed:
             found.extend(("Link", _link(link)) for link in resource.about.links)
         return tuple(found)
@@ -192,7 +192,11 @@ def _precondition(headers: Mapping[str, str], form: _Form) -> Answer | None:
     wanted = headers.get("if-match")
     if wanted is not None:
         tags = conditions.tags(wanted, strong=True)
-        if conditions.ANY not in tags and form.tag not in tags:
+        if conditions.ANY in tags:
+            return None
+        if not form.tag:
+            return plain(503, "Its tag is not known yet.", (("Retry-After", "10"),))
+        if form.tag not in tags:
             return plain(412, "The document is another version by now.")
     elif (stated := headers.get("if-unmodified-since")) is not None:
         instant = conditions.date(stated)
@@ -250,7 +254,7 @@ def _since(version: delta.Version, form: _Form) -> bytes:
     body = resource.coded.get(key)
     if body is None:
         assert resource.body is not None
-        body = delta.since(resource.body, resource.about.media_type, set(version.marks))
+        body = delta.since(resource.body, resource.about.media_type, version.held())
         if len(body) >= resource.size:
             body = b""
         elif form.coding:
@@ -270,7 +274,7 @@ def _whole_for(stated: str | None, form: _Form) -> bool:
 
 def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
     resource = form.resource
-    headers = (*form.validators(form.tag), *form.content())
+    headers = (*form.validators(form.tag), *form.dated(), *_COMMON, *form.content())
     if resource.body is None:
         length, body = resource.size, b""
     else:
@@ -306,6 +310,22 @@ def _whole(method: str, ranged: str | None, form: _Form) -> Answer:
         whole=resource.size,
         lasting=form.settled and resource.body is not None,
     )
+
+
+def confidential(answer: Answer) -> Answer:
+    """The answer as it goes to one whose token stands in the address: no one else may learn it."""
+    kept = [
+        (name, _private(value) if name == "Cache-Control" else value)
+        for name, value in answer.headers
+        if name != _UNTOLD[0]
+    ]
+    return answer._replace(headers=(*kept, _UNTOLD))
+
+
+def _private(kept: str) -> str:
+    if kept.startswith(("private", "no-store")):
+        return kept
+    return f"private, {kept.removeprefix('public, ')}"
 
 
 def plain(status: int, text: str, headers: Headers = (), *, fresh: int = 0) -> Answer:

@@ -28,7 +28,11 @@ class Version(NamedTuple):
     """One version of a document that was given out."""
 
     tag: str  # digest of its bytes
-    marks: tuple[str, ...]  # of its entries, in their order
+    marks: bytes  # of its entries, in their order, one after the other
+
+    def held(self) -> set[bytes]:
+        """The mark of each of its entries."""
+        return {self.marks[n : n + _SIZE] for n in range(0, len(self.marks), _SIZE)}
 
 
 def asked(header: str | None) -> bool:
@@ -40,12 +44,12 @@ def asked(header: str | None) -> bool:
     return weights(header).get("feed", 0.0) > 0
 
 
-def marks(body: bytes, media_type: str) -> tuple[str, ...]:
+def marks(body: bytes, media_type: str) -> bytes:
     """The mark of each entry of a document; empty where it can't be taken apart."""
-    return tuple(_mark(entry) for entry in _entries(body, media_type))
+    return b"".join(_mark(entry) for entry in _entries(body, media_type))
 
 
-def since(body: bytes, media_type: str, held: Collection[str]) -> bytes:
+def since(body: bytes, media_type: str, held: Collection[bytes]) -> bytes:
     """The document with only those entries whose marks are not among `held`."""
     if media_type == documents.JSON:
         found = documents.items(body)
@@ -79,8 +83,8 @@ def _written(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode()
 
 
-def _mark(entry: bytes) -> str:
-    return blake2b(entry, digest_size=_SIZE).hexdigest()
+def _mark(entry: bytes) -> bytes:
+    return blake2b(entry, digest_size=_SIZE).digest()
 
 
 def remembered(history: tuple[Version, ...], version: Version, most: int) -> tuple[Version, ...]:
@@ -100,12 +104,7 @@ def recall(folder: str, name: str) -> tuple[Version, ...]:
     """The history of the document of this name; empty where there is none that can be read."""
     try:
         with open(_path(folder, name), encoding="ascii") as file:
-            return tuple(
-                Version(
-                    tag, tuple(packed[n : n + 2 * _SIZE] for n in range(0, len(packed), 2 * _SIZE))
-                )
-                for tag, packed in json.load(file)
-            )
+            return tuple(Version(tag, bytes.fromhex(packed)) for tag, packed in json.load(file))
     except (OSError, ValueError, TypeError):
         return ()
 
@@ -117,5 +116,5 @@ def keep(folder: str, name: str, history: tuple[Version, ...]) -> None:
     with contextlib.suppress(OSError):
         os.makedirs(folder, exist_ok=True)
         with open(half, "w", encoding="ascii") as file:
-            json.dump([[version.tag, "".join(version.marks)] for version in history], file)
+            json.dump([[version.tag, version.marks.hex()] for version in history], file)
         os.replace(half, path)

@@ -32,6 +32,7 @@ _ROOT = re.compile(rb"<(?:(\w+):)?(feed|rss)[\s>]")
 _LINK = re.compile(rb"<(?:atom:)?link\s([^<>]*)>")
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _INSTANT = {ATOM: re.compile(rb"<published>([^<]*)<"), RSS: re.compile(rb"<pubDate>([^<]*)<")}
+_DATED = re.compile(rb'"date_published"\s*:\s*"([^"\\]*)"')
 # Relations that a Link header repeats: those that say where a feed is, and where it goes on.
 RELATIONS = frozenset((
     "self", "hub", "alternate", "current", "prev-archive", "next-archive", "first", "last", "next",
@@ -79,6 +80,19 @@ def about(name: str, body: bytes) -> About:
         if document is not None:
             return _json(document)
     return About(media_type)
+
+
+def begun(name: str, head: bytes) -> About:
+    """What is known of the document of this name by its beginning."""
+    whole = about(name, head)
+    if whole.media_type in _TAGS:
+        opening, closing = _TAGS[whole.media_type]
+        last = head.rfind(closing)
+        return about(name, head[: last + len(closing) if last >= 0 else head.find(opening)])
+    if whole.media_type == "application/json" and (items := head.find(b'"items"')) >= 0:
+        dates = (b'{"date_published": "%s"}' % stated for stated in _DATED.findall(head))
+        return about(name, b'%s"items": [%s]}' % (head[:items], b", ".join(dates)))
+    return whole
 
 
 def parted(body: bytes, media_type: str) -> tuple[bytes, list[bytes]]:

@@ -1,13 +1,15 @@
-"""A gentle limit on clients that fetch a whole document again and again.
+"""Limits, so that no client takes what is there for all.
 
-Only polls without a validator count: who asks whether there is something new may ask as often as he
-likes.  Each client may fetch each document a few times at once, as a person does who tries a reader
-out, and from then on once in every interval.
+A gentle one is for clients that fetch a whole document again and again.  Only polls without a
+validator count: who asks whether there is something new may ask as often as he likes.  Each client
+may fetch each document a few times at once, as a person does who tries a reader out, and from then
+on once in every interval.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
+from collections import Counter, OrderedDict
 
 BURST = 4  # whole documents that are free
 _MOST = 20_000  # clients that are remembered; beyond, the one that was quiet for longest is not
@@ -36,3 +38,29 @@ class Limiter:
         if len(self._paid) > _MOST:
             self._paid.popitem(last=False)
         return 0
+
+
+class Door:
+    """Places for clients that take long to read their answer."""
+
+    def __init__(self, places: int, share: int) -> None:
+        """`share` of the places is the most that one client has."""
+        self._places = places
+        self._share = share
+        self._inside: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def enter(self, client: str) -> bool:
+        """Take a place; False when there is none for this client."""
+        with self._lock:
+            if self._inside.total() >= self._places or self._inside[client] >= self._share:
+                return False
+            self._inside[client] += 1
+            return True
+
+    def leave(self, client: str) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._inside[client] -= 1
+            if not self._inside[client]:
+                del self._inside[client]

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from feeds.codings import CODINGS
 
-_KEPT = 64  # headers that were read; more would let long ones take memory
+_KEPT = 64  # headers that were read
+_LONGEST = 1000  # characters of a header that are read
 FEEDS = (
     "application/atom+xml",
     "application/rss+xml",
@@ -23,9 +24,18 @@ _NUMBER = re.compile(r"(?:0(?:\.\d*)?|1(?:\.0*)?|\.\d+)\Z")
 _QUALITY = re.compile(r";\s*q\s*=\s*([^;\s]*)", re.IGNORECASE)
 
 
-@lru_cache(maxsize=_KEPT)
 def weights(header: str) -> dict[str, float]:
-    """Each name in the header, in lower case, with its quality from 0 to 1."""
+    """Each name in the header, in lower case, with its quality from 0 to 1.
+
+    Of a header that is longer than any reader's, the end is left out.
+    """
+    if len(header) > _LONGEST:
+        header = header[:_LONGEST].rpartition(",")[0]
+    return _weights(header)
+
+
+@lru_cache(maxsize=_KEPT)
+def _weights(header: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, parameters in _ITEM.findall(header):
         quality = 1.0
@@ -35,7 +45,6 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
-@lru_cache(maxsize=_KEPT)
 def codings(header: str | None) -> tuple[str, ...]:
     """The content codings that are welcome, best first; "" stands for none at all.
 
@@ -74,7 +83,6 @@ def quality(header: str | None, media_type: str) -> float:
     return 0.0
 
 
-@lru_cache(maxsize=_KEPT)
 def browses(header: str | None) -> bool:
     """Whether text/html, by its name, is strictly preferred to every type of feed."""
     if not header:
@@ -83,7 +91,6 @@ def browses(header: str | None) -> bool:
     return page > max(quality(header, kind) for kind in FEEDS)
 
 
-@lru_cache(maxsize=_KEPT)
 def refused(header: str | None, media_types: tuple[str, ...]) -> bool:
     """Whether every one of these types is refused in so many words (`q=0`).
 

@@ -33,6 +33,8 @@ def target(
     `base` is the path at which the site is published, "/" or "/feeds/": a proxy may take it off or
     leave it.  `subscriber` names the owner of a token, "" for a token that is not valid.
     """
+    if base != "/" and path == base.removesuffix("/"):
+        return Target(answer=_folder(path))
     found = _below(path, site, moved, subscriber)
     if base != "/" and found.resource is None and path.startswith(base):
         inner = _below(path[len(base) - 1 :], site, moved, subscriber)
@@ -48,10 +50,12 @@ def _below(
     token = ""
     owner = ""
     if name.startswith("~"):
-        token, _, name = name[1:].partition("/")
+        token, below, name = name[1:].partition("/")
         owner = subscriber(token)
         if not owner:
             return Target(answer=missing())
+        if not below:
+            return Target(answer=_folder(path), subscriber=owner)
     if not name or name.endswith("/"):
         name += "index.html"
     resource = None
@@ -60,10 +64,11 @@ def _below(
     resource = resource or site.find(name)
     if resource is not None:
         return Target(resource, None, name, owner)
-    return Target(answer=_elsewhere(name, site, moved) or missing(), name=name, subscriber=owner)
+    answer = _elsewhere(name, token, site, moved) or missing()
+    return Target(answer=answer, name=name, subscriber=owner)
 
 
-def _elsewhere(name: str, site: Site, moved: tuple[Moved, ...]) -> Answer | None:
+def _elsewhere(name: str, token: str, site: Site, moved: tuple[Moved, ...]) -> Answer | None:
     """Where to go instead, or that it is gone for good."""
     bare = name.removesuffix("/index.html")
     for one in moved:
@@ -81,10 +86,13 @@ def _elsewhere(name: str, site: Site, moved: tuple[Moved, ...]) -> Answer | None
     if bare == "favicon.ico":
         # Browsers and readers ask for it of themselves; that there is none is no mistake.
         return Answer(204, (("Cache-Control", "public, max-age=86400"),))
-    if site.is_folder(name):
-        last = escaped(name.rpartition("/")[2])
-        return plain(301, "It is a folder.", (("Location", f"{last}/"),), fresh=86_400)
-    return None
+    return _folder(name) if site.is_folder(name, token) else None
+
+
+def _folder(name: str) -> Answer:
+    """What lies below a folder is linked from its address with a slash."""
+    last = escaped(name.rpartition("/")[2])
+    return plain(301, "It is a folder.", (("Location", f"{last}/"),), fresh=86_400)
 
 
 def missing() -> Answer:
@@ -100,10 +108,16 @@ def respond(
 ) -> Answer:
     """The answer to a request for what a path names."""
     if found.resource is not None:
-        return answers.respond(method, headers, found.resource, now)
-    assert found.answer is not None
+        answer = answers.respond(method, headers, found.resource, now)
+    else:
+        assert found.answer is not None
+        answer = _worded(method, found.answer)
+    return answers.confidential(answer) if found.subscriber else answer
+
+
+def _worded(method: str, answer: Answer) -> Answer:
     if method == "OPTIONS":
         return Answer(204, (("Allow", answers.METHODS),))
     if method not in {"GET", "HEAD"}:
         return plain(405, "Only GET and HEAD are answered here.", (("Allow", answers.METHODS),))
-    return found.answer._replace(body=b"") if method == "HEAD" else found.answer
+    return answer._replace(body=b"") if method == "HEAD" else answer

@@ -4,38 +4,47 @@ A file is read when it is first asked for, through one descriptor, so its bytes,
 time belong together; from then on it is served from memory, and looked at again at most every fifth
 of a second.  Nothing is read that a build did not put there under a plain name: no dot file, no
 symbolic link, nothing outside of the folder.
+
+Whatever is kept with a file is counted: its bytes, their codings, differences, answers.  When all
+of it is more than the memory that is allowed, the files go that were not asked for for longest.
 """
 
 from __future__ import annotations
 
 import os
-import stat
+import sys
 import threading
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import cadence, codings
 from feeds.formats import PRIVATE
-from feeds.serving import delta, documents
+from feeds.serving import delta, documents, folder
+from feeds.serving.digests import Digests
+from feeds.urls import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from feeds.serving.folder import Stamp
+
 LOOK = 0.2  # seconds for which a file is taken to be as it was
 STREAMED = 1 << 20  # bytes from which a file is not kept in memory
-_TWINS = tuple(codings.SUFFIXES.values())
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_DIGEST = 12  # bytes of a tag
+_HEAD = 1 << 18  # bytes of such a file that tell what it is about
+_DOCUMENTS = (".xml", ".json", ".html", ".opml")
 _DAY = 86_400
 _MEMO = 256  # answers that are kept with a file
+# What Python needs, nearly, besides the bytes that are counted one by one.
+_FILE, _ANSWER, _VERSION = 2048, 2048, 200
 
 
 class Resource:
     """One version of one file; everything but its caches stays as it was made."""
 
     __slots__ = (
-        "about", "body", "coded", "digest", "fresh", "history", "memo", "modified", "name", "path",
-        "private", "size", "stamp",
+        "about", "body", "coded", "digest", "fresh", "history", "memo", "modified", "name", "noted",
+        "path", "size", "stamp", "token",
     )  # fmt: skip
 
     def __init__(
@@ -49,23 +58,29 @@ class Resource:
         *,
         fresh: int = 900,
         history: tuple[delta.Version, ...] = (),
-        private: bool = False,
+        token: str = "",
         path: str = "",
-        stamp: tuple[int, ...] = (),
+        stamp: Stamp = (),
     ) -> None:
         self.name = name
         self.body = body  # None: too large for memory, it is read from `path`
-        self.digest = digest  # of its bytes
+        self.digest = digest  # of its bytes; "": not known yet
         self.modified = modified  # the first whole second at which it was so, since the epoch
         self.size = size
         self.about = about
         self.fresh = fresh  # seconds for which it may be taken for current
         self.history = history  # versions of which a client may ask for the difference
-        self.private = private
+        self.token = token  # of the subscriber for whom it is
         self.path = path
         self.stamp = stamp
         self.coded: dict[str, bytes] = {}  # in codings, and differences to earlier versions
         self.memo: dict[Any, Any] = {}
+        self.noted = 0  # bytes of the answers in it
+
+    @property
+    def private(self) -> bool:
+        """Whether it is for one subscriber."""
+        return bool(self.token)
 
     def bytes_in(self, coding: str) -> bytes:
         """The body in a content coding; "" for none."""
@@ -83,13 +98,34 @@ class Resource:
 
     def weight(self) -> int:
         """Bytes of memory it takes, nearly."""
-        return len(self.body or b"") + sum(map(len, self.coded.values())) + 2048
+        versions = sum(len(version.marks) + _VERSION for version in self.history)
+        return _FILE + len(self.body or b"") + versions + self.growth()
 
-    def remember(self, key: Any, answer: Any) -> None:
+    def growth(self) -> int:
+        """Those of them that can be made again."""
+        return sum(map(len, list(self.coded.values()))) + self.noted
+
+    def remember(self, key: tuple[str | None, ...], answer: Any) -> None:
         """Keep the answer to a request; they are few for a feed, as readers ask alike."""
         if len(self.memo) >= _MEMO:
             self.memo.clear()
+            self.noted = 0
         self.memo[key] = answer
+        self.noted += _ANSWER + sum(len(part) for part in key if part)
+
+    def forget(self) -> None:
+        """Let go of all that can be made again."""
+        self.coded.clear()
+        self.memo.clear()
+        self.noted = 0
+
+    def tagged(self, digest: str) -> Resource:
+        """The same, once its digest is known."""
+        return Resource(
+            self.name, self.body, digest, self.modified, self.size, self.about,
+            fresh=self.fresh, history=self.history, token=self.token, path=self.path,
+            stamp=self.stamp,
+        )  # fmt: skip
 
 
 class Rules(NamedTuple):
@@ -104,22 +140,34 @@ class Rules(NamedTuple):
 
 
 class _Held:
-    __slots__ = ("looked", "resource")
+    """A file's place in memory; `guard` is held by whoever looks at the file."""
 
-    def __init__(self, resource: Resource, looked: float) -> None:
-        self.resource = resource
-        self.looked = looked
+    __slots__ = ("guard", "looked", "resource", "weight")
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()
+        self.resource: Resource | None = None
+        self.looked = float("-inf")
+        self.weight = 0  # as it was counted last
+
+    def tag(self, untagged: Resource, digest: str) -> None:
+        """Give the file its digest, unless it is another by now."""
+        with self.guard:
+            if self.resource is untagged:
+                self.resource = untagged.tagged(digest)
 
 
 class Site:
-    """The output folder; `find` may be called from several threads."""
+    """The output folder, for several threads, which wait for each other at the same file only."""
 
     def __init__(self, rules: Rules, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
         self.rules = rules
         self._clock = clock
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._held: OrderedDict[tuple[str, str], _Held] = OrderedDict()  # longest unused first
+        self._used = 0  # bytes of memory
         self._lock = threading.Lock()
+        self._digests = Digests()
 
     def find(self, name: str, token: str = "") -> Resource | None:
         """The file of this name below the folder, as it is; None where nothing is to be given out.
@@ -130,87 +178,120 @@ class Site:
         now = self._clock()
         if held is not None and now - held.looked < LOOK:
             return held.resource
-        with self._lock:
-            return self._looked_at(name, token, now)
-
-    def is_folder(self, name: str) -> bool:
-        """Whether this is a folder of feeds."""
-        if not plain(name):
-            return False
-        path = os.path.join(self.rules.out, name)
-        return os.path.isdir(path) and not os.path.islink(path)
-
-    def _looked_at(self, name: str, token: str, now: float) -> Resource | None:
         # A folder of private feeds is looked into for those with a token, and for no one else.
-        if not plain(name.removeprefix(f"{PRIVATE}/") if token else name):
+        if not folder.plain(name.removeprefix(f"{PRIVATE}/") if token else name):
             return None
-        key = (name, token)
-        held = self._held.get(key)
+        with self._lock:
+            held = self._held.setdefault((name, token), _Held())
+        untagged = None
+        with held.guard:
+            if now - held.looked >= LOOK:
+                untagged = self._look(held, name, token)
+                held.looked = now
+        if untagged is not None:
+            tell = partial(held.tag, untagged)
+            self._digests.find(self.rules.out, name, untagged.stamp, tell)
+        return held.resource
+
+    def look_again(self, resource: Resource) -> None:
+        """Look at the file when it is asked for next: it is not what it was."""
+        held = self._held.get((resource.name, resource.token))
         if held is not None:
+            held.looked = float("-inf")
+
+    def is_folder(self, name: str, token: str = "") -> bool:
+        """Whether this is a folder of feeds."""
+        return folder.plain(name) and any(
+            folder.is_folder(self.rules.out, inner)
+            for inner in ((f"{PRIVATE}/{name}", name) if token else (name,))
+        )
+
+    def settle(self, resource: Resource) -> None:
+        """Count what was added to a file since it was counted last, and make room for it."""
+        key = (resource.name, resource.token)
+        if resource.growth() > self.rules.memory // 2:
+            resource.forget()
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None and held.resource is resource:
+                self._count(key, held, resource.weight())
+
+    def _count(self, key: tuple[str, str], held: _Held, weight: int) -> None:
+        if self._held.get(key) is not held:
+            self._drop(key)
+        self._used += weight - held.weight
+        held.weight = weight
+        self._held[key] = held
+        self._held.move_to_end(key)
+        while self._used > self.rules.memory and len(self._held) > 1:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._used -= held.weight
+            held.weight = 0
+
+    def _look(self, held: _Held, name: str, token: str) -> Resource | None:
+        """See to it that a file is held as it is; the file, if its digest is yet to be found."""
+        before = held.resource
+        if before is not None:
             try:
-                status = os.stat(held.resource.path, follow_symlinks=False)
+                status = os.stat(before.path, follow_symlinks=False)
             except (OSError, ValueError):
                 status = None
-            if status is not None and _stamp(status) == held.resource.stamp:
-                held.looked = now
-                return held.resource
-        resource = self._read(name, token)
-        if resource is None:
-            self._held.pop(key, None)
-            return None
-        self._held[key] = _Held(resource, now)
-        self._make_room(key)
-        return resource
+            if status is not None and folder.stamp(status) == before.stamp:
+                with self._lock:
+                    self._count((name, token), held, before.weight())
+                return None
+        after = held.resource = self._read(before, name, token)
+        with self._lock:
+            if after is not None:
+                self._count((name, token), held, after.weight())
+            elif self._held.get((name, token)) is held:
+                self._drop((name, token))
+        return after if after is not None and not after.digest else None
 
-    def _make_room(self, but: tuple[str, str]) -> None:
-        total = sum(held.resource.weight() for held in self._held.values())
-        if total <= self.rules.memory:
-            return
-        for key in sorted(self._held, key=lambda key: self._held[key].looked):
-            if key != but:
-                total -= self._held.pop(key).resource.weight()
-            if total <= self.rules.memory * 3 // 4:
-                return
-
-    def _read(self, name: str, token: str) -> Resource | None:
-        file = opened(self.rules.out, name)
+    def _read(self, earlier: Resource | None, name: str, token: str) -> Resource | None:
+        file = folder.opened(self.rules.out, name)
         if file is None:
             return None
-        path = os.path.join(self.rules.out, name)
         with open(file, "rb") as stream:
-            status, body, digest = _whole(stream, self._kept(name))
-        stamp, modified = _stamp(status), -(-status.st_mtime_ns // 10**9)
-        if body is None:
-            about = documents.about(name, b"")
-            return Resource(
-                name, None, digest, modified, status.st_size, about,
-                fresh=_DAY, path=path, stamp=stamp,
-            )  # fmt: skip
-        if token:
-            body = _addressed(body, self.rules.url, name, token)
-            digest = blake2b(body, digest_size=_DIGEST).hexdigest()
-        about = documents.about(name, body)
-        earlier = self._held.get((name, token))
-        if earlier and earlier.resource.digest != digest:
+            status = os.fstat(file)
+            size, body = status.st_size, None
+            if size <= self._kept(name, token):
+                status, body = folder.read(stream)
+                if token:
+                    body = _addressed(body, self.rules.url, name, token)
+                size, digest, about = len(body), folder.digest(body), documents.about(name, body)
+            else:
+                digest, about = "", documents.begun(name, stream.read(_HEAD))
+        modified = -(-status.st_mtime_ns // 10**9)
+        if earlier and (not digest or earlier.digest != digest):
             # Who goes by dates must see that it is another, whatever the file's time says.
-            modified = max(modified, earlier.resource.modified + 1)
+            modified = max(modified, earlier.modified + 1)
         return Resource(
             name,
             body,
             digest,
             modified,
-            len(body),
+            size,
             about,
             fresh=self._fresh(about, modified),
-            history=self._history(name, token, digest, body, about),
-            private=bool(token),
-            path=path,
-            stamp=stamp,
+            history=self._history(earlier, name, token, digest, body, about),
+            token=token,
+            path=os.path.join(self.rules.out, name),
+            stamp=folder.stamp(status),
         )
 
-    def _kept(self, name: str) -> int:
-        """The size up to which a file is kept in memory: documents are asked for often."""
-        document = name.endswith((".xml", ".json", ".html", ".opml"))
+    def _kept(self, name: str, token: str) -> int:
+        """The size up to which a file is kept in memory: documents are asked for often.
+
+        One in which each subscriber has addresses of his own is made there, whatever its size.
+        """
+        document = name.endswith(_DOCUMENTS)
+        if document and token:
+            return sys.maxsize
         return min(STREAMED * 4 if document else STREAMED, self.rules.memory // 4)
 
     def _fresh(self, about: documents.About, modified: int) -> int:
@@ -221,14 +302,21 @@ class Site:
         return _DAY
 
     def _history(
-        self, name: str, token: str, digest: str, body: bytes, about: documents.About
+        self,
+        earlier: Resource | None,
+        name: str,
+        token: str,
+        digest: str,
+        body: bytes | None,
+        about: documents.About,
     ) -> tuple[delta.Version, ...]:
         """The document's versions with this one among them."""
-        if not (about.feed and self.rules.state and self.rules.versions) or about.archive:
+        if body is None or not about.feed or about.archive:
+            return ()
+        if not (self.rules.state and self.rules.versions):
             return ()
         key = f"{name} {token}"
-        earlier = self._held.get((name, token))
-        known = earlier.resource.history if earlier else delta.recall(self.rules.state, key)
+        known = earlier.history if earlier else delta.recall(self.rules.state, key)
         version = delta.Version(digest, delta.marks(body, about.media_type))
         history = delta.remembered(known, version, self.rules.versions)
         if history != known:
@@ -236,63 +324,7 @@ class Site:
         return history
 
 
-def plain(name: str) -> bool:
-    """Whether a name is one under which files are given out."""
-    return bool(name) and not name.endswith(_TWINS) and all(
-        part and not part.startswith(".") and "\0" not in part and "\\" not in part
-        for part in name.split("/")
-    )  # fmt: skip
-
-
-def opened(folder: str, name: str) -> int | None:
-    """A descriptor of a regular file below the folder, reached without any symbolic link."""
-    at = None
-    try:
-        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        *parents, last = name.split("/")
-        for parent in parents:
-            inner = os.open(parent, _OPEN | os.O_DIRECTORY, dir_fd=at)
-            os.close(at)
-            at = inner
-        file = os.open(last, _OPEN, dir_fd=at)
-    except (OSError, ValueError):  # not there, a link, a name that can't be one
-        return None
-    finally:
-        if at is not None:
-            os.close(at)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        return None
-    return file
-
-
-def _whole(stream: BinaryIO, most: int) -> tuple[os.stat_result, bytes | None, str]:
-    """A file's status, its bytes, unless they are more than `most`, and their digest.
-
-    A file that is written in its place, as our own never are, is read again until it keeps still.
-    """
-    while True:
-        status = os.fstat(stream.fileno())
-        hashed = blake2b(digest_size=_DIGEST)
-        body = None
-        if status.st_size <= most:
-            body = stream.read()
-            hashed.update(body)
-        else:
-            while block := stream.read(1 << 18):
-                hashed.update(block)
-        if _stamp(os.fstat(stream.fileno())) == _stamp(status):
-            return status, body, hashed.hexdigest()
-        stream.seek(0)
-
-
-def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-
-
 def _addressed(body: bytes, url: str, name: str, token: str) -> bytes:
     """The document with the token in the addresses of its own feed."""
-    from feeds.urls import escaped
-
-    folder = escaped(name.removeprefix(f"{PRIVATE}/").partition("/")[0])
-    return body.replace(f"{url}{folder}/".encode(), f"{url}~{token}/{folder}/".encode())
+    own = escaped(name.removeprefix(f"{PRIVATE}/").partition("/")[0])
+    return body.replace(f"{url}{own}/".encode(), f"{url}~{token}/{own}/".encode())
