@@ -54,7 +54,9 @@ def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> F
         return Fitted(feed, documents, left if crowded else "")
     lean = tuple(map(_lean, feed.entries))
     fitted = feed._replace(entries=lean)
-    documents = formats.render(fitted)
+    spared = sum(map(_cost, feed.entries)) - sum(map(_cost, lean))
+    if size - 2 * spared <= budget:  # it may be enough: how much is only known once it is written
+        documents = formats.render(fitted)
     target = budget
     for _ in range(_TRIES):
         if (reached := _largest(documents)) <= budget:
@@ -98,7 +100,13 @@ def _cost(entry: Entry) -> int:
         return 0
     texts = (entry.content, entry.summary, entry.title, entry.link)
     pictures = sum(2 * len(e.url) + 2 * len(e.title) + 200 for e in entry.enclosures)
-    return _FRAME + pictures + sum(len(escape(t).encode("utf-8", "replace")) for t in texts)
+    return _FRAME + pictures + sum(map(_length, texts))
+
+
+def _length(text: str) -> int:
+    """How many bytes a text takes once it is escaped, at most."""
+    plain = len(text.encode("utf-8", "replace"))
+    return plain + sum((len(escape(c)) - 1) * text.count(c) for c in "&<>\"'")
 
 
 def _lean(entry: Entry) -> Entry:
