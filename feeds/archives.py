@@ -118,7 +118,9 @@ def build(
             [name for task in tasks.values() for name in names(channel, task.archive, packed)]
         )
         worker = _Worker(channel, config, catalogue, now, texts=texts)
-        for done, made in enumerate(workers.spread(worker, [*tasks.values()], workers.cores()), 1):
+        cores = workers.cores()
+        count = cores + 1 if cores > 1 else 1  # one of them is always waiting for the disk
+        for done, made in enumerate(workers.spread(worker, [*tasks.values()], count), 1):
             task = tasks[made.number]
             shelf.put(task.archive._replace(made=wanted, media=made.media))
             shelf.drop(_lost(task, made))
