@@ -87,9 +87,9 @@ def build(
     then what was published before stays; BusyError when another build goes on for `wait` seconds.
     """
     lock.make(config.paths.state)
-    with lock.held(os.path.join(config.paths.state, "lock"), wait, waiting):
+    with lock.held(config.paths.lock, wait, waiting):
         return state.attended(
-            config.paths.state,
+            config.paths,
             _recipes(config),
             str(now),
             lambda catalogue, ledger: _build(
@@ -204,11 +204,10 @@ def plan(
             noting(note)
         return tuple(outlook for outlook in prepared.outlooks if outlook.changes)
 
-    folder = config.paths.state
-    path = os.path.join(folder, "lock")
-    there = os.path.isdir(folder)
-    with lock.held(path, wait, waiting, reading=True) if there else nullcontext():
-        return state.imagined(folder, _recipes(config), work)
+    paths = config.paths
+    there = os.path.isdir(paths.state)
+    with lock.held(paths.lock, wait, waiting, reading=True) if there else nullcontext():
+        return state.imagined(paths, _recipes(config), work)
 
 
 def _judge(prepared: Prepared, config: Config) -> None:
@@ -289,7 +288,7 @@ def problems(config: Config) -> list[Problem]:
     """What the last build held back or repaired; raises StateError when there was none."""
     from feeds.glance import noted
 
-    text = noted(os.path.join(config.paths.state, "catalogue.sqlite"), "report")
+    text = noted(config.paths.catalogue, "report")
     if not text:
         raise StateError("no build has come to its end here yet; run `feeds generate` first")
     said = dict(zip(Report._fields, json.loads(text), strict=True))

@@ -34,7 +34,7 @@ def read(config: Config, wait: float) -> Iterator[Register]:
     """
     path = _present(config)
     with (
-        lock.held(_lock(config), wait, lambda _: None, reading=True),
+        lock.held(config.paths.lock, wait, lambda _: None, reading=True),
         ledger.opened(path, mode="read") as kept,
     ):
         if kept.new:
@@ -48,9 +48,9 @@ def opened(config: Config, wait: float, *, make: bool = False) -> Iterator[Regis
 
     Raises StateError when there is no ledger, unless `make` says to begin one.
     """
-    path = _path(config) if make else _present(config)
+    path = config.paths.ledger if make else _present(config)
     lock.make(config.paths.state)
-    with lock.held(_lock(config), wait, lambda _: None), ledger.opened(path) as kept:
+    with lock.held(config.paths.lock, wait, lambda _: None), ledger.opened(path) as kept:
         kept.begin()
         yield kept.register
         kept.promise(())
@@ -58,7 +58,7 @@ def opened(config: Config, wait: float, *, make: bool = False) -> Iterator[Regis
 
 def remembered(config: Config) -> Config:
     """The configuration with the authority that stands in the ids of what was announced."""
-    path = _path(config)
+    path = config.paths.ledger
     if config.named or not os.path.exists(path) or not os.path.getsize(path):
         return config
     with ledger.opened(path, mode="read") as kept:
@@ -68,17 +68,9 @@ def remembered(config: Config) -> Config:
     return config._replace(site=config.site._replace(authority=authority), named=True)
 
 
-def _path(config: Config) -> str:
-    return os.path.join(config.paths.state, "ledger.sqlite")
-
-
-def _lock(config: Config) -> str:
-    return os.path.join(config.paths.state, "lock")
-
-
 def _present(config: Config) -> str:
     """Where the ledger lies; raises StateError when there is none."""
-    path = _path(config)
+    path = config.paths.ledger
     if not os.path.exists(path) or not os.path.getsize(path):
         raise _absent(config, path)
     return path
@@ -86,8 +78,8 @@ def _present(config: Config) -> str:
 
 def _absent(config: Config, path: str) -> StateError:
     """What is said where no build has kept anything: it may have been lost."""
-    catalogue = os.path.join(config.paths.state, "catalogue.sqlite")
-    if publisher.holds(config.paths.out, formats.SITE_FILES) or glance.noted(catalogue, "report"):
+    paths = config.paths
+    if publisher.holds(paths.out, formats.SITE_FILES) or glance.noted(paths.catalogue, "report"):
         return StateError(
             f"{path}: the ledger is gone, though feeds were published here. Restore a copy of it,"
             " or have `feeds ids import` read the last export; else `feeds generate` begins a new"

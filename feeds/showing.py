@@ -89,9 +89,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
     article = editing.article_of(heading, config, editing.cleaning_of(config))
     channels = renewal.channels(config, seeds_folders(config))
     takers = selection.touched(channels, [heading])
-    known = measured(
-        os.path.join(config.paths.state, "catalogue.sqlite"), [p.url for p in article.pictures]
-    )
+    known = measured(config.paths.catalogue, [p.url for p in article.pictures])
     chosen = images.chosen(article.pictures, known, "all")
     key = identity.key(heading)
     return Shown(
@@ -127,7 +125,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
 
 def _id(config: Config, heading: Heading) -> str:
     """The id under which subscribers know the article, or will."""
-    path = os.path.join(config.paths.state, "ledger.sqlite")
+    path = config.paths.ledger
     mark, authority = identity.mark(identity.key(heading)), config.site.authority
     if os.path.exists(path) and os.path.getsize(path):
         with ledger.opened(path, mode="read") as kept:

@@ -18,6 +18,8 @@ from feeds.model import Report, StateError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from feeds.tables import Paths
+
     Work = Callable[[Catalogue, Ledger], "Result"]
 
 Result = TypeVar("Result")
@@ -25,18 +27,18 @@ _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def attended(
-    folder: str,
+    paths: Paths,
     recipes: tuple[str, str],
     aside: str,
     work: Callable[[Catalogue, Ledger], Report],
 ) -> Report:
-    """What `work` reports of the catalogue and the ledger in `folder`.
+    """What `work` reports of the catalogue and the ledger at `paths`.
 
     When one of them turns out to be damaged, the catalogue is removed and `work` done once more;
     when that does not help, the ledger is set aside, with `aside` in its new name, and it is done
     for a last time.  Raises StateError when the folder can't be written to.
     """
-    path, kept = _paths(folder)
+    path, kept = paths.catalogue, paths.ledger
     lost = ""
 
     def once() -> Report:
@@ -55,7 +57,7 @@ def attended(
         return once()
     except sqlite3.DatabaseError as error:
         if _kind(error) not in _DAMAGE:
-            raise StateError(f"{folder}: {error}; check its disk and its permissions") from None
+            raise _unusable(paths, error) from None
     for end in ("", "-journal", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + end)
@@ -68,12 +70,12 @@ def attended(
     return once()
 
 
-def imagined(folder: str, recipes: tuple[str, str], work: Work[Result]) -> Result:
-    """What comes of `work` on copies in memory of the records in `folder`, which stay as they are.
+def imagined(paths: Paths, recipes: tuple[str, str], work: Work[Result]) -> Result:
+    """What comes of `work` on copies in memory of the records at `paths`, which stay as they are.
 
     A damaged catalogue counts as empty.  Raises StateError when the ledger is damaged.
     """
-    path, kept = _paths(folder)
+    path, kept = paths.catalogue, paths.ledger
 
     def once(place: str) -> Result:
         with (
@@ -86,15 +88,15 @@ def imagined(folder: str, recipes: tuple[str, str], work: Work[Result]) -> Resul
         return once(path)
     except sqlite3.DatabaseError as error:
         if _kind(error) not in _DAMAGE:
-            raise StateError(f"{folder}: {error}; check its disk and its permissions") from None
+            raise _unusable(paths, error) from None
     try:
         return once("")
     except sqlite3.DatabaseError as error:
         raise refusal(kept, error) from None
 
 
-def _paths(folder: str) -> tuple[str, str]:
-    return os.path.join(folder, "catalogue.sqlite"), os.path.join(folder, "ledger.sqlite")
+def _unusable(paths: Paths, error: sqlite3.DatabaseError) -> StateError:
+    return StateError(f"{paths.state}: {error}; check its disk and its permissions")
 
 
 def _kind(error: sqlite3.DatabaseError) -> int:

@@ -6,6 +6,7 @@ from what stands here.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds.schema import REQUIRED, key
@@ -51,6 +52,21 @@ class Paths(NamedTuple):
     seeds: str = key("seeds", "the articles", check="path")
     out: str = key("out", "the web root: everything in it is generated", check="path")
     state: str = key(".feeds", "the program's own records; must not lie in out", check="path")
+
+    @property
+    def catalogue(self) -> str:
+        """What can be made again from the seeds."""
+        return os.path.join(self.state, "catalogue.sqlite")
+
+    @property
+    def ledger(self) -> str:
+        """What must not be lost."""
+        return os.path.join(self.state, "ledger.sqlite")
+
+    @property
+    def lock(self) -> str:
+        """Held by whoever is at work on both."""
+        return os.path.join(self.state, "lock")
 
 
 class Seeds(NamedTuple):

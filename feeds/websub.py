@@ -45,10 +45,9 @@ class Delivery(NamedTuple):
 
 def address(config: Config) -> None:
     """Put into the outbox what the hubs don't know of the documents that are published."""
-    state = config.paths.state
-    with ledger.opened(os.path.join(state, "ledger.sqlite"), mode="read") as kept:
+    with ledger.opened(config.paths.ledger, mode="read") as kept:
         published = topics(config, kept.documents())
-    with closing(Outbox(os.path.join(state, OUTBOX))) as outbox:
+    with closing(Outbox(os.path.join(config.paths.state, OUTBOX))) as outbox:
         outbox.address(config.websub.hubs, published)
 
 

@@ -57,6 +57,15 @@ def dated(instant: int) -> dict[str, object]:
     return {"epoch": instant * 1000, "date": format_datetime(moment, usegmt=True)}
 
 
+def article(number: int, **changes: object) -> str:
+    """An article of three months ago, unlike those of other numbers."""
+    parts: dict[str, object] = {
+        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
+        "body": f"<p>The words of {number}.</p>", **dated(NOW - 90 * 86_400 + number),
+    }  # fmt: skip
+    return seed(**(parts | changes))
+
+
 @dataclass
 class Site:
     """A folder with a configuration, seeds, state and output."""

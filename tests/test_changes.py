@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import NOW, Site, dated, fresh, seed
+from conftest import NOW, Site, article, dated, fresh
 
 from feeds import revision
 
@@ -53,14 +53,6 @@ def test_very_long_texts_are_compared_by_paragraphs() -> None:
 
 def test_words_of_an_article() -> None:
     assert revision.words("T", "<p>a &amp;\nb<br />c</p><ul><li>d</li></ul>") == "T\na & b\nc\nd"
-
-
-def article(number: int, **changes: object) -> str:
-    parts: dict[str, object] = {
-        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
-        "body": f"<p>The words of {number}.</p>", **dated(NOW - 90 * DAY + number),
-    }  # fmt: skip
-    return seed(**(parts | changes))
 
 
 def test_edits_and_removals_stand_in_it(

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import NOW, Site, dated, seed
+from conftest import NOW, Site, article
 
 from feeds import cli
 
 DAY = 86_400
-
-
-def article(number: int, **changes: object) -> str:
-    parts: dict[str, object] = {
-        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
-        "body": f"<p>The words of {number}.</p>", **dated(NOW - 90 * DAY + number),
-    }  # fmt: skip
-    return seed(**(parts | changes))
 
 
 @pytest.fixture

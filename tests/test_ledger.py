@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import BASIC, NOW, Site, dated, seed
+from conftest import BASIC, NOW, Site, article
 
 from feeds import cli, cycle, ids
 from feeds.model import FeedsError, PublishError, StateError
@@ -26,14 +26,6 @@ READING = (
     ("plan",), ("ids", "list"), ("ids", "show", "seeds/s/1.md"), ("ids", "export", "ids.txt"),
     ("show", "seeds/s/1.md"),
 )  # fmt: skip
-
-
-def article(number: int, **changes: object) -> str:
-    parts: dict[str, object] = {
-        "title": f"Article {number}", "link": f"https://news.example.com/{number}",
-        "body": f"<p>The words of {number}.</p>", **dated(NOW - 90 * DAY + number),
-    }  # fmt: skip
-    return seed(**(parts | changes))
 
 
 @pytest.fixture
