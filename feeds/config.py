@@ -11,7 +11,7 @@ import tomllib
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from feeds import urls
+from feeds import model, urls
 from feeds.checks import SLUG, near
 from feeds.model import Channel, ConfigError, Rule, digest
 from feeds.schema import Reader, documented, keys, made, toml
@@ -140,7 +140,7 @@ def stamp(path: str) -> tuple[int, ...]:
         status = os.stat(path)
     except OSError:
         return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    return model.stamp(status)
 
 
 def state_of(path: str) -> str:

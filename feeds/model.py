@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import os
     from datetime import datetime
 
 
@@ -88,6 +89,11 @@ def note(code: str, line: int = 0) -> str:
 Stamp = tuple[int, int, int, int]
 # What lies in one folder, by name: a file's stamp, or the code of the problem why it is no file.
 Listing = dict[bytes, "Stamp | str"]
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    """What differs whenever a file is another, or was written to."""
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 class Heading(NamedTuple):

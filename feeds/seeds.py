@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds.model import FeedsError, SeedError
+from feeds.model import FeedsError, SeedError, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -112,7 +112,7 @@ def walk(
                                 listing[name] = UNREAD
                                 continue
                             try:
-                                listing[name] = _stamp(entry.stat(follow_symlinks=False))
+                                listing[name] = stamp(entry.stat(follow_symlinks=False))
                             except FileNotFoundError:  # gone since it was listed
                                 continue
                     elif name[0] != _DOT and not ignored(name):
@@ -154,11 +154,7 @@ def _kind(entry: os.DirEntry[bytes], base: bytes, rules: Rules) -> Stamp | str |
     if stat.S_ISDIR(status.st_mode):
         above = os.path.realpath(os.path.dirname(entry.path))
         return "link-broken" if os.path.join(above, b"").startswith(target + b"/") else None
-    return _stamp(status) if stat.S_ISREG(status.st_mode) else "not-a-file"
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    return stamp(status) if stat.S_ISREG(status.st_mode) else "not-a-file"
 
 
 def _suffixes(suffixes: Iterable[str]) -> frozenset[bytes]:
@@ -199,7 +195,7 @@ def picture(root: str, path: str, rules: Rules) -> Stamp | None:
     inside = whole.startswith(f"{home}{os.sep}") and (
         rules.follow_links or whole == os.path.normpath(os.path.join(home, path))
     )
-    return _stamp(status) if inside and stat.S_ISREG(status.st_mode) else None
+    return stamp(status) if inside and stat.S_ISREG(status.st_mode) else None
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -231,8 +227,8 @@ def _head(name: bytes, place: int, flags: int) -> tuple[bytes, Stamp]:
     except OSError:
         return b"", UNREAD
     try:
-        stamp = _stamp(os.fstat(file))  # before reading: what is written meanwhile is seen again
-        return os.read(file, HEAD), stamp
+        found = stamp(os.fstat(file))  # before reading: what is written meanwhile is seen again
+        return os.read(file, HEAD), found
     except OSError:  # a pipe that took the file's place
         return b"", UNREAD
     finally:

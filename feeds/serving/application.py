@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from feeds.model import StateError
+from feeds.model import StateError, stamp
 from feeds.serving import access, answers, folder, routes, tokens
 from feeds.serving.client import Clients, household
 from feeds.serving.limiter import Door, Limiter
@@ -213,7 +213,7 @@ class Application:
                 return answer, None
             file = folder.opened(self.site.rules.out, resource.name)
             if file is not None:
-                if folder.stamp(os.fstat(file)) == resource.stamp:
+                if stamp(os.fstat(file)) == resource.stamp:
                     return answer, open(file, "rb")
                 os.close(file)
             # It was replaced since it was looked at.

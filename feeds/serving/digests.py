@@ -11,7 +11,7 @@ from feeds.serving.folder import digest_of, opened
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from feeds.serving.folder import Stamp
+    from feeds.model import Stamp
 
 _PATIENCE = 0.1  # seconds for which the one who asks first waits: most files are read by then
 

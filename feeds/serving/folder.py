@@ -8,11 +8,12 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, BinaryIO
 
 from feeds import codings
+from feeds.model import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Stamp = tuple[int, ...]
+    from feeds.model import Stamp
 
 _TWINS = tuple(codings.SUFFIXES.values())
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -70,11 +71,6 @@ def _entered(folder: str, names: Iterable[str]) -> int | None:
             os.close(at)
         at = inner
     return at
-
-
-def stamp(status: os.stat_result) -> Stamp:
-    """What differs whenever a file is another, or was written to."""
-    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
 def read(stream: BinaryIO) -> tuple[os.stat_result, bytes]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import cadence, codings
 from feeds.formats import PRIVATE
+from feeds.model import stamp
 from feeds.serving import delta, documents, folder
 from feeds.serving.digests import Digests
 from feeds.urls import escaped
@@ -27,7 +28,7 @@ from feeds.urls import escaped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from feeds.serving.folder import Stamp
+    from feeds.model import Stamp
 
 LOOK = 0.2  # seconds for which a file is taken to be as it was
 STREAMED = 1 << 20  # bytes from which a file is not kept in memory
@@ -60,7 +61,7 @@ class Resource:
         history: tuple[delta.Version, ...] = (),
         token: str = "",
         path: str = "",
-        stamp: Stamp = (),
+        stamp: Stamp = (0, 0, 0, 0),
     ) -> None:
         self.name = name
         self.body = body  # None: too large for memory, it is read from `path`
@@ -240,7 +241,7 @@ class Site:
                 status = os.stat(before.path, follow_symlinks=False)
             except (OSError, ValueError):
                 status = None
-            if status is not None and folder.stamp(status) == before.stamp:
+            if status is not None and stamp(status) == before.stamp:
                 with self._lock:
                     self._count((name, token), held, before.weight())
                 return None
@@ -281,7 +282,7 @@ class Site:
             history=self._history(earlier, name, token, digest, body, about),
             token=token,
             path=os.path.join(self.rules.out, name),
-            stamp=folder.stamp(status),
+            stamp=stamp(status),
         )
 
     def _kept(self, name: str, token: str) -> int:
