@@ -7,6 +7,7 @@ threads of its own: a forked child has none of them, but may have a lock that on
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -23,6 +24,7 @@ Result = TypeVar("Result")
 
 
 _PORTIONS = 16  # for each process: enough that none waits long for the others at the end
+_PIPE = 1 << 20  # bytes: the most that Linux gives to whom is not root
 _END = object()
 
 
@@ -61,7 +63,7 @@ def spread(
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
         for _ in range(min(processes, count)):
-            reading, writing = os.pipe()
+            reading, writing = _pipe()
             child = os.fork()
             if child == 0:
                 os.close(reading)
@@ -75,6 +77,16 @@ def spread(
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe with room enough that a child need not wait while a chore is done here."""
+    import fcntl
+
+    ends = os.pipe()
+    with contextlib.suppress(AttributeError, OSError):  # not Linux; the user has many of them
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _PIPE)
+    return ends
 
 
 def _serve(
@@ -124,7 +136,7 @@ def _gather(children: dict[int, int], chores: Iterator[object]) -> Iterator[Any]
                 idle = None
             for key, _ in ready:
                 reading = key.fd
-                data = os.read(reading, 1 << 20)
+                data = os.read(reading, _PIPE)
                 buffers[reading] += data
                 done = False
                 for kind, value in _messages(buffers[reading]):
