@@ -20,9 +20,8 @@ from feeds.soup import soup_of
 from feeds.text import clean, line, shorten, wording
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup
-
     from feeds.illustrations import Beside
+    from feeds.soup import BeautifulSoup
 
 # Blocks that are no prose: a summary does not quote them.
 _UNSAID = frozenset("figcaption pre table h1 h2 h3 h4 h5 h6 caption".split())

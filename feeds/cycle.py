@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 # What follows a survey that read many seeds; to import it takes as long as to read 10,000 of them.
 _AHEAD = (
-    "bs4",
     "lxml.etree",
+    "feeds.soup",
     "feedgen.feed",
     "feeds.article",
     "feeds.renewal",

@@ -1,15 +1,11 @@
-"""HTML's elements, and what can be asked of a parsed one.
-
-One of two doors to BeautifulSoup; the other is `soup`, which makes the tree.
-"""
+"""HTML's elements, and what can be asked of a parsed one."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, TypeGuard
 
-from bs4.element import NavigableString, PreformattedString, Tag
-
+from feeds.soup import NavigableString, PreformattedString, Tag
 from feeds.text import flow
 
 if TYPE_CHECKING:

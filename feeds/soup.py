@@ -3,19 +3,27 @@
 libxml2 reads the markup, as for bs4's "lxml": the one parser whose time stays linear on hostile
 markup.  It tells where every element begins and ends, the innermost end first, so that only links
 are left to be made; what bs4's builder looks for besides, HTML has not.
+
+The only door to BeautifulSoup.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bs4 import BeautifulSoup
-from bs4.builder import HTMLTreeBuilder
-from bs4.element import Comment, NavigableString, ProcessingInstruction, Tag
 from lxml import etree
+
+from feeds.later import postponed
+
+with postponed("soupsieve", "charset_normalizer"):
+    from bs4 import BeautifulSoup
+    from bs4.builder import HTMLTreeBuilder
+    from bs4.element import Comment, NavigableString, PreformattedString, ProcessingInstruction, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["BeautifulSoup", "NavigableString", "PreformattedString", "Tag", "soup_of"]
 
 _SPACES = " \n\t\f\r"
 
