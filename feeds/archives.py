@@ -196,7 +196,7 @@ class _Worker:
         self._now = now
         self._texts = texts
         self._cleaning: Cleaning = editing.cleaning_of(config)
-        self._measures = catalogue.measures()
+        self._measures = catalogue.pictures.measures()
         self._reading = revision.reading(config)
 
     def __call__(self, task: _Task) -> Iterator[_Made]:

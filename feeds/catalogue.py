@@ -16,8 +16,9 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feeds import album
 from feeds.glance import copy
-from feeds.model import Article, Heading, Measure, Picture, Problem, SeedError, StateError
+from feeds.model import Article, Heading, Picture, Problem, SeedError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -44,9 +45,6 @@ _SCHEMA = """
     CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (row INTEGER PRIMARY KEY, article TEXT, lookups TEXT, notes TEXT);
-    CREATE TABLE pictures (
-        url TEXT PRIMARY KEY, file BLOB, measure TEXT, reason TEXT, failures INTEGER, again INTEGER
-    );
 """
 
 
@@ -71,15 +69,6 @@ class Change(NamedTuple):
     problems: tuple[tuple[bytes, str, str, int], ...] = ()  # name, code, detail, line of those not
     gone: tuple[bytes, ...] = ()  # seeds that are not there any more
     pictures: tuple[str, ...] = ()  # paths of pictures that are new, changed or gone
-
-
-class Asked(NamedTuple):
-    """A picture as it was last asked for."""
-
-    measure: Measure
-    reason: str  # why there is no measure
-    failures: int  # in a row
-    again: int  # ask again at this instant
 
 
 class Catalogue:
@@ -120,7 +109,7 @@ class Catalogue:
                 raise StateError(f"{path}: it is no catalogue of feeds; move it away")
             db.execute("BEGIN")
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pictures'").fetchone():
-                for statement in _SCHEMA.split(";"):
+                for statement in (_SCHEMA + album.SCHEMA).split(";"):
                     db.execute(statement)
         except sqlite3.DatabaseError as error:
             db.close()
@@ -158,6 +147,11 @@ class Catalogue:
         """Keep `value` under `name`."""
         if self.note(name) != value:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @property
+    def pictures(self) -> album.Album:
+        """What each picture measured."""
+        return album.Album(self._db)
 
     # -- folders and headings
 
@@ -249,9 +243,8 @@ class Catalogue:
         """Forget what was known of pictures beside the seeds, and the articles that show them."""
         if not paths:
             return
+        self.pictures.forget(paths)
         wanted = set(paths)
-        files = ((os.fsencode(path),) for path in wanted)
-        self._db.executemany("DELETE FROM pictures WHERE file = ?", files)
         looked = self._db.execute(
             "SELECT row, lookups FROM articles WHERE lookups <> '[]'"
         ).fetchall()
@@ -415,7 +408,7 @@ class Catalogue:
                 "twin", self.heading(row).path, f"published from {self.heading(winner).path}"
             )
 
-    # -- articles and pictures
+    # -- articles
 
     def article(self, row: int) -> Article:
         """The article in a row; raises KeyError when it is not `parsed`."""
@@ -440,11 +433,6 @@ class Catalogue:
         values = (row, text, json.dumps(article.lookups), " ".join(article.notes))
         self._db.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?)", values)
 
-    def measures(self) -> dict[str, Measure]:
-        """What is known of every picture."""
-        found = self._db.execute("SELECT url, measure FROM pictures")
-        return {url: Measure(*json.loads(measure)) for url, measure in found}
-
     def remark(self, row: int, notes: Iterable[str]) -> None:
         """Tell what was repaired of an article that is not kept, until its seed changes."""
         name = self._db.execute("SELECT name FROM headings WHERE row = ?", (row,)).fetchone()[0]
@@ -468,21 +456,6 @@ class Catalogue:
         found = self._db.execute("SELECT row FROM articles").fetchall()
         self._db.executemany(
             "DELETE FROM articles WHERE row = ?", ((row,) for (row,) in found if row not in keep)
-        )
-
-    def asked(self, url: str) -> Asked | None:
-        """What came of asking for a picture."""
-        found = self._db.execute(
-            "SELECT measure, reason, failures, again FROM pictures WHERE url = ?", (url,)
-        ).fetchone()
-        return Asked(Measure(*json.loads(found[0])), *found[1:]) if found else None
-
-    def keep_asked(self, url: str, asked: Asked, file: str = "") -> None:
-        """Remember what came of asking for a picture; `file` is its path when it is a local one."""
-        measure = json.dumps(asked.measure)
-        self._db.execute(
-            "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
-            (url, os.fsencode(file), measure, *asked[1:]),
         )
 
 

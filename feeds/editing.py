@@ -401,7 +401,7 @@ def _measures(article: Article, catalogue: Catalogue) -> dict[str, Measure]:
     return {
         picture.url: asked.measure
         for picture in article.pictures
-        if (asked := catalogue.asked(picture.url)) is not None
+        if (asked := catalogue.pictures.asked(picture.url)) is not None
     }
 
 

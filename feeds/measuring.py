@@ -11,13 +11,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import images, seeds
-from feeds.catalogue import Asked, Catalogue
+from feeds.album import Asked
 from feeds.model import Article, Measure, PictureError, SeedError
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from feeds.catalogue import Catalogue
     from feeds.config import Config
 
 _HOUR = 3600
@@ -62,10 +63,10 @@ def measure(
     stale: list[str] = []
     due: int | None = None
     for url, picture in wanted.items():
-        known = catalogue.asked(url)
+        known = catalogue.pictures.asked(url)
         if picture.file:
             if known is None:
-                catalogue.keep_asked(url, asked_file(picture.file, config), picture.file)
+                catalogue.pictures.keep(url, asked_file(picture.file, config), picture.file)
         elif known is None:
             new.append(url)
         elif known.again <= now:
@@ -93,8 +94,8 @@ def measure(
     ):
         done.add(url)
         count += isinstance(answer, Measure)
-        asked = _asked(url, answer, catalogue.asked(url), table.refresh, now)
-        catalogue.keep_asked(url, asked)
+        asked = _asked(url, answer, catalogue.pictures.asked(url), table.refresh, now)
+        catalogue.pictures.keep(url, asked)
         due = min(due or asked.again, asked.again)
         if isinstance(answer, PictureError):
             failed.append(f"{url}: {answer}")

@@ -166,6 +166,8 @@ def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading
 
 def removals(catalogue: Catalogue, register: Register, now: int) -> None:
     """Note the articles that have gone since the last build, those that could be read before."""
+    from feeds import difference  # as in `_tell`
+
     there = catalogue.idents()
     for old in catalogue.left():
         account = register.account(register.mark_of(identity.key(old)))
@@ -173,7 +175,7 @@ def removals(catalogue: Catalogue, register: Register, now: int) -> None:
             continue
         if there.isdisjoint(map(identity.short, register.keys_of(account))):
             text = register.text(account.mark) or old.title
-            body = revision.difference(text, "")
+            body = difference.shown(text, "")
             register.change(
                 Change(
                     now, account.mark, "removed", old.path, old.title, old.link, old.published, body
@@ -310,7 +312,9 @@ def _differ(before: str, says: str) -> bool:
 
 def _tell(register: Register, at: int, mark: str, heading: Heading, old: str, text: str) -> None:
     """Note an edit."""
-    body = revision.difference(old, text) if old != text else f"<p>{_MOVED}</p>"
+    from feeds import difference  # not needed where no feed tells of changes
+
+    body = difference.shown(old, text) if old != text else f"<p>{_MOVED}</p>"
     register.change(
         Change(
             at, mark, "edited", heading.path, heading.title, heading.link, heading.published, body

@@ -22,7 +22,7 @@ LAYERS = (
     ("checks", "dates", "identity"),
     ("schema", "soup"),
     ("tables",),
-    ("config", "elements", "twins", "register", "revision", "shelf"),
+    ("config", "elements", "twins", "register", "revision", "shelf", "album", "difference"),
     ("cadence", "codings", "glance"),
     ("illustrations", "recognition"),
     ("markup",),

@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import NOW, Site, article, dated, fresh
 
-from feeds import revision
+from feeds import difference, revision
 
 DAY = 86_400
 FEEDS = "[[feed]]\nslug = 'all'\nlimit = 2\n[[feed]]\nslug = 'changes'\nshows = 'changes'\nlimit = 2\nrecent = '1d'\n"
@@ -26,13 +26,13 @@ CASES = [
 
 @pytest.mark.parametrize(("old", "new", "shown"), CASES)
 def test_words_are_told_apart_as_each_script_writes_them(old: str, new: str, shown: str) -> None:
-    assert f"<p>{shown}</p>" in revision.difference(old, new)
+    assert f"<p>{shown}</p>" in difference.shown(old, new)
 
 
 def test_nothing_is_lost_in_a_difference() -> None:
     old = "Title\nOne two three.\nFour.\n五六七。"
     new = "Title\nOne 2 three.\nFour.\nFive.\n五七八。"
-    shown = revision.difference(old, new)
+    shown = difference.shown(old, new)
     after = re.sub(r"<del>.*?</del>|</?(?:ins|p)>", "", shown)
     before = re.sub(r"<ins>.*?</ins>|</?(?:del|p)>", "", shown)
     assert [line for line in after.split("\n") if line not in {"…", ""}] == [
@@ -48,7 +48,7 @@ def test_nothing_is_lost_in_a_difference() -> None:
 
 def test_very_long_texts_are_compared_by_paragraphs() -> None:
     old, new = " ".join(f"a{n}" for n in range(3000)), " ".join(f"b{n}" for n in range(3000))
-    assert revision.difference(old, new) == f"<p><del>{old}</del><ins>{new}</ins></p>"
+    assert difference.shown(old, new) == f"<p><del>{old}</del><ins>{new}</ins></p>"
 
 
 def test_words_of_an_article() -> None:
