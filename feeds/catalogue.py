@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from feeds import album
 from feeds.glance import copy
 from feeds.model import Article, Heading, Picture, Problem, SeedError, StateError
+from feeds.rows import insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -30,7 +31,6 @@ _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
 _PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
-_TOGETHER = 64  # headings in one statement: a third less work than one by one
 _SCHEMA = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
     CREATE TABLE folders (
@@ -71,6 +71,26 @@ class Change(NamedTuple):
     pictures: tuple[str, ...] = ()  # paths of pictures that are new, changed or gone
 
 
+class _Census:
+    """The keys of all headings, kept from the first one on: to ask the tables for them takes long.
+
+    On a first build this tells, too, that no two files can be of one article.
+    """
+
+    def __init__(self) -> None:
+        self.idents: set[int] = set()
+        self.alone = True  # no two share a key or a twin
+        self._twins: set[int] = set()
+
+    def add(self, rows: Collection[Row]) -> None:
+        """Count the headings of a folder that was not known."""
+        twins = [row[4] for row in rows if row[4] is not None]
+        many = len(self.idents) + len(self._twins) + len(rows) + len(twins)
+        self.idents.update(row[3] for row in rows)
+        self._twins.update(twins)
+        self.alone = self.alone and len(self.idents) + len(self._twins) == many
+
+
 class Catalogue:
     """The open catalogue; everything is one transaction, ended by `commit`."""
 
@@ -91,6 +111,8 @@ class Catalogue:
                 self._db.execute("DELETE FROM articles")
             self.keep("headings", headings)
             self.keep("articles", articles)
+            known = self._db.execute("SELECT 1 FROM headings LIMIT 1").fetchone()
+            self._census = None if known else _Census()  # None: only the tables tell
         except sqlite3.OperationalError as error:
             raise StateError(f"{path}: {error}; check that the folder can be written to") from None
         except OSError as error:
@@ -186,9 +208,12 @@ class Catalogue:
                 "INSERT INTO folders VALUES (NULL, ?, 0, 0, NULL)", (path,)
             ).lastrowid
             following, known = 0, {}
+            if self._census:
+                self._census.add(change.rows)
         else:
             return
         if found is not None:
+            self._census = None
             self._clear(number, known, change, affected)
         if affected is not None:
             affected.extend(self._made(path, row) for row in change.rows)
@@ -200,7 +225,7 @@ class Catalogue:
                 place = base + following
                 following += 1
             cells += (place, *row)
-        _insert(db, "headings", 9, cells)
+        insert(db, "INSERT INTO headings", 9, cells)
         held = [(number, *problem) for problem in change.problems]
         db.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", held)
         if change.listing is None:
@@ -278,6 +303,8 @@ class Catalogue:
         """Decide anew which files are of one article, as `twins.settle` says."""
         from feeds import twins
 
+        if self._census and self._census.alone and not any(decisions):
+            return
         twins.settle(self._db, self.heading, likeness, decisions, affected)
 
     def families(self) -> Iterator[Family]:
@@ -290,7 +317,10 @@ class Catalogue:
         """The short form of the key of every article."""
         from feeds import identity
 
-        found = {ident for (ident,) in self._db.execute("SELECT ident FROM headings")}
+        if self._census:
+            found = self._census.idents
+        else:
+            found = {ident for (ident,) in self._db.execute("SELECT ident FROM headings")}
         return found | {identity.short(key) for (key,) in self._db.execute("SELECT key FROM twins")}
 
     def find(self, idents: Collection[int]) -> list[tuple[int, Heading, str]]:
@@ -444,6 +474,7 @@ class Catalogue:
 
     def hold(self, row: int, error: SeedError) -> None:
         """Keep the article in a row out of every feed, until its seed changes."""
+        self._census = None
         heading = self.heading(row)
         name = os.fsencode(heading.path.rpartition("/")[2])
         for table in ("headings", "articles"):
@@ -457,16 +488,6 @@ class Catalogue:
         self._db.executemany(
             "DELETE FROM articles WHERE row = ?", ((row,) for (row,) in found if row not in keep)
         )
-
-
-def _insert(db: sqlite3.Connection, table: str, columns: int, cells: list[Any]) -> None:
-    """Insert the rows that `cells` are one after the other, each of so many columns."""
-    row = f"({', '.join('?' * columns)})"
-    portion = columns * _TOGETHER
-    for start in range(0, len(cells), portion):
-        some = cells[start : start + portion]
-        rows = ", ".join([row] * (len(some) // columns))
-        db.execute(f"INSERT INTO {table} VALUES {rows}", some)
 
 
 def _marks(values: Collection[object]) -> str:

@@ -15,6 +15,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity
+from feeds.rows import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,10 +124,8 @@ class Register:
 
     def learn(self, idents: Iterable[int]) -> None:
         """Remember keys, in their short form, as seen."""
-        listed = json.dumps(sorted(idents))  # in order, each goes to the table's end
-        self._db.execute(
-            "INSERT OR IGNORE INTO known SELECT value FROM json_each(?) WHERE true", (listed,)
-        )
+        in_order = sorted(idents)  # so that each goes to the table's end
+        insert(self._db, "INSERT OR IGNORE INTO known", 1, in_order)
 
     def known(self) -> Iterator[int]:
         """Every key that was ever seen, in its short form, in order."""

@@ -18,7 +18,7 @@ PACKAGE = Path(feeds.__file__).parent
 # From the ground up; a module may import only from the rows below its own.
 LAYERS = (
     ("model", "problems", "later"),
-    ("text", "urls", "cron"),
+    ("text", "urls", "cron", "rows"),
     ("checks", "dates", "identity"),
     ("schema", "soup"),
     ("tables",),
