@@ -401,12 +401,12 @@ class Catalogue:
 
     def due(self, now: int) -> tuple[int, int | None]:
         """How many articles are dated after `now`, and the next instant at which one falls due."""
-        count, following = self._db.execute(
-            "SELECT count(*), min(published) FROM headings WHERE published > ?", (now,)
+        count, following, updated = self._db.execute(
+            """SELECT count(*) FILTER (WHERE published > :now),
+                      min(published) FILTER (WHERE published > :now), min(updated)
+               FROM headings WHERE updated > :now""",
+            {"now": now},
         ).fetchone()
-        updated = self._db.execute(
-            "SELECT min(updated) FROM headings WHERE updated > ?", (now,)
-        ).fetchone()[0]
         return count, min(filter(None, (following, updated)), default=None)
 
     def keys(self, rows: Iterable[int]) -> dict[int, str]:
