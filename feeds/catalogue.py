@@ -11,7 +11,6 @@ plus a count, so that no second index is needed to find them.
 from __future__ import annotations
 
 import json
-import marshal
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,11 +23,10 @@ from feeds.rows import insert
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from feeds.model import Listing, Row
+    from feeds.model import Row
     from feeds.twins import Decisions, Family, Likeness
 
 _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
-FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
 _PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
 _SCHEMA = """
@@ -63,7 +61,7 @@ class Change(NamedTuple):
     """What is new in one folder since the catalogue last saw it."""
 
     path: bytes
-    listing: Listing | None  # None: the folder is gone
+    listing: bytes | None  # what lies in it, marshalled; None: the folder is gone
     seeds: int = 0  # files that should be articles
     rows: tuple[Row, ...] = ()  # seeds that are new or changed and could be understood
     problems: tuple[tuple[bytes, str, str, int], ...] = ()  # name, code, detail, line of those not
@@ -231,7 +229,7 @@ class Catalogue:
         if change.listing is None:
             db.execute("DELETE FROM folders WHERE id = ?", (number,))
         else:
-            values = (marshal.dumps(change.listing, FORMAT), following, change.seeds, number)
+            values = (change.listing, following, change.seeds, number)
             db.execute("UPDATE folders SET listing = ?, next = ?, seeds = ? WHERE id = ?", values)
         self._forget_pictures(change.pictures, affected)
 

@@ -93,32 +93,33 @@ def quick(folder: str, habits: Habits) -> Callable[[bytes, bytes], Row | None]:
     if habits.trim:
         return lambda _name, _head: None
     match, midnight, gap = _COMMON.match, dates.midnight, habits.gap
-    short, number_of = identity.short, identity.number_of
-    source = folder.partition("/")[0]
+    number_in, twin = identity.number_in, identity.twin_in(folder.partition("/")[0])
+    short_of, key = identity.short_of, urls.common_key
+    earliest, latest = dates.EARLIEST, dates.LATEST
 
     def made(name: bytes, head: bytes) -> Row | None:
         found = match(head)
-        if not found or b"\0" in head:
+        if not found or 0 in head:
             return None
-        epoch, stated, address, day, hour, minute, second = found.groups()
+        epoch, stated, address, place, day, hour, minute, second = found.groups()
         try:
-            title, number = stated.decode(), number_of(name.decode())
+            title = stated.decode()
         except UnicodeDecodeError:
             return None
         captured = int(epoch)
         published = midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
         if not (
-            dates.EARLIEST <= published <= captured < dates.LATEST
+            earliest <= published <= captured < latest
             and captured - published <= gap
             and title.isprintable()
             and "  " not in title
-            and " " not in (title[0], title[-1])
+            and title[0] != " " != title[-1]
             and (len(stated) >= _SURE or title.isascii())
         ):
             return None
         link = address.decode()
-        twin = identity.twin(source, number, published)
-        return name, published, captured, short(urls.key(link)), twin, title, link, ""
+        ident = short_of(key(link, place))
+        return name, published, captured, ident, twin(number_in(name), published), title, link, ""
 
     return made
 

@@ -7,15 +7,17 @@ reader takes an entry with another id for a new one.
 
 from __future__ import annotations
 
+import os
 import re
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from feeds import urls
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from feeds.model import Heading
 
@@ -25,6 +27,8 @@ _DATE = (
     r"(?:19|20)\d\d(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?)?)?(?:[_.]|\Z)"
 )
 _NUMBERED = re.compile(rf"(?!{_DATE})(\d{{3,}}|[0-9a-f]{{8,}})(?=[_.]|\Z)")
+_NUMBERED_BYTES = re.compile(_NUMBERED.pattern.encode())
+_SIGNED = Struct(">q")
 _QUARTER = 900  # seconds: a day without a time begins at a quarter of an hour in every zone
 
 
@@ -47,10 +51,22 @@ def number_of(path: str) -> str:
     return found[1] if found else ""
 
 
+def number_in(name: bytes) -> bytes:
+    """The `number_of` a seed's name as the file system has it."""
+    if found := _NUMBERED_BYTES.match(name):
+        return found[1]
+    return b"" if name.isascii() else number_of(os.fsdecode(name)).encode()  # digits of any script
+
+
 def short(key: str) -> int:
     """A number of 64 bits that stands for a key in the catalogue."""
-    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return short_of(key.encode("utf-8", "surrogateescape"))
+
+
+def short_of(key: bytes) -> int:
+    """The same of a key's bytes."""
+    number: int = _SIGNED.unpack(blake2b(key, digest_size=8).digest())[0]
+    return number
 
 
 def twin(source: str, number: str, published: int) -> int | None:
@@ -59,10 +75,17 @@ def twin(source: str, number: str, published: int) -> int | None:
     Their source, the `number_of` their paths and the instant of publication, as one number; None
     for a name without an id.  Two articles may share it too: see `sure`.
     """
-    if not number:
-        return None
-    place = f"{source}/{number}".encode("utf-8", "surrogateescape")
-    return crc32(place) << 31 | published & 0x7FFF_FFFF
+    return twin_in(source)(number.encode(), published)
+
+
+def twin_in(source: str) -> Callable[[bytes, int], int | None]:
+    """The `twin` of files in one source."""
+    place = crc32(f"{source}/".encode("utf-8", "surrogateescape"))
+
+    def of(number: bytes, published: int) -> int | None:
+        return crc32(number, place) << 31 | published & 0x7FFF_FFFF if number else None
+
+    return of
 
 
 def sure(one: Heading, other: Heading) -> bool:

@@ -215,24 +215,28 @@ def heads(
     try:
         # By the batch: to understand a head takes a fifth less time when no system call stands
         # between it and the next one.
-        while batch := [(name, *_head(name, place, flags)) for name in islice(waiting, _BATCH)]:
-            yield from batch
+        while batch := list(islice(waiting, _BATCH)):
+            yield from _heads(batch, place, flags)
     finally:
         os.close(place)
 
 
-def _head(name: bytes, place: int, flags: int) -> tuple[bytes, Stamp]:
-    try:
-        file = os.open(name, flags, dir_fd=place)
-    except OSError:
-        return b"", UNREAD
-    try:
-        found = stamp(os.fstat(file))  # before reading: what is written meanwhile is seen again
-        return os.read(file, HEAD), found
-    except OSError:  # a pipe that took the file's place
-        return b"", UNREAD
-    finally:
-        os.close(file)
+def _heads(names: list[bytes], place: int, flags: int) -> list[tuple[bytes, bytes, Stamp]]:
+    found: list[tuple[bytes, bytes, Stamp]] = []
+    for name in names:
+        try:
+            file = os.open(name, flags, dir_fd=place)
+        except OSError:
+            found.append((name, b"", UNREAD))
+            continue
+        try:
+            status = os.fstat(file)  # before reading: what is written meanwhile is seen again
+            found.append((name, os.read(file, HEAD), stamp(status)))
+        except OSError:  # a pipe that took the file's place
+            found.append((name, b"", UNREAD))
+        finally:
+            os.close(file)
+    return found
 
 
 def read(root: str, path: str, rules: Rules, most: int = 0) -> bytes:

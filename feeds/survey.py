@@ -15,7 +15,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import seeds, workers
-from feeds.catalogue import FORMAT, Catalogue, Change
+from feeds.catalogue import Catalogue, Change
 from feeds.model import Heading, Problem, SeedError
 from feeds.seeds import Rules
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from feeds.seeds import Folder
     from feeds.twins import Decisions, Likeness
 
+_FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
 _TICK = 2_000_000_000  # ns; within the coarsest clock of a file system a file may change unseen
@@ -232,7 +233,7 @@ def _compared(
     path, listing, reason = folder
     if listing is None:
         return _Seen(path, None, reason)
-    if before is not None and marshal.dumps(listing, FORMAT) == before:
+    if before is not None and marshal.dumps(listing, _FORMAT) == before:
         return _Seen(path, None)
     old: Listing = marshal.loads(before) if before is not None else {}  # noqa: S302
     unsettled = _restored(listing, old, clock)
@@ -252,12 +253,12 @@ def _compared(
     unread: list[tuple[bytes, str]] = []
     files = [name for name in changed if not isinstance(listing[name], str)]
     quick = heading.quick(os.fsdecode(path), known)
+    largest, early, late = rules.max_size, clock.now - _TICK, clock.now + _TICK
     for name, head, stamp in seeds.heads(root, path, files, rules):
-        young = clock.now - _TICK < stamp[0] < clock.now + _TICK
-        listing[name] = seeds.UNREAD if young else stamp
+        listing[name] = seeds.UNREAD if early < stamp[0] < late else stamp
         try:
             row = quick(name, head)
-            if row is None or stamp[2] > rules.max_size:
+            if row is None or stamp[2] > largest:
                 where = seeds.path_of(path, name)
                 row = heading.row(name, _explained(root, where, stamp, rules, known))
             rows.append(row)
@@ -271,7 +272,8 @@ def _compared(
             problems.append((name, "failed", repr(error), 0))
     lost = tuple(name for name in gone if name in articles)
     count = len(articles) - len(lost)
-    change = Change(path, listing, count, tuple(rows), tuple(problems), lost, pictures)
+    seen = marshal.dumps(listing, _FORMAT)
+    change = Change(path, seen, count, tuple(rows), tuple(problems), lost, pictures)
     return _Seen(path, change, "", tuple(unread), unsettled)
 
 

@@ -17,8 +17,12 @@ _NORMAL = re.compile(
     r"(?:\?[\w!$&'()*+,;=:@~./?-]+)?\Z",
     re.ASCII,
 )
-# Part of them, so that it may stand in a larger pattern, between parentheses or quotes.
-COMMON = r"https?://[a-z0-9][a-z0-9.-]*[a-z0-9]/(?:(?!\.)[\w!$*+,;=:@~.-]++/?+)*+(?:\?[\w!$*+,;=:@~./?-]+)?"
+# Part of them, so that it may stand in a larger pattern, between parentheses or quotes.  What its
+# group takes is what `common_key` is asked for.
+COMMON = (
+    r"https?://(?:www\.)?+([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/(?:(?!\.)[\w!$*+,;=:@~.-]++/?+)*+"
+    r"(?:\?[\w!$*+,;=:@~./?-]+)?)"
+)
 _BLANK = re.compile(r"[\t\n\r]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -169,6 +173,8 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"https?://(?:www\.)?([^/?#%]+/[^?#%]*)\Z")
+_UNPLAIN = ("images.weserv.nl", "wsrv.nl")
+_UNPLAIN_BYTES = tuple(host.encode() for host in _UNPLAIN)
 
 
 def key(url: str) -> str:
@@ -178,7 +184,7 @@ def key(url: str) -> str:
     slash don't count.  `url` is in normal form.
     """
     found = _PLAIN.match(url)
-    if found and not found[1].startswith(("images.weserv.nl", "wsrv.nl")):
+    if found and not found[1].startswith(_UNPLAIN):
         return found[1].rstrip("/")
     parts = urlsplit(unwrapped(url))
     host = (parts.netloc or "").removeprefix("www.")
@@ -190,3 +196,10 @@ def key(url: str) -> str:
     query = "&".join(f"{k}={v}" for k, v in pairs)
     place = f"{host}{unquote(parts.path)}".rstrip("/")
     return f"{place}?{query}" if query else place
+
+
+def common_key(url: str, place: bytes) -> bytes:
+    """The `key` of an address that `COMMON` matches, where its group takes `place`, as bytes."""
+    if b"?" in place or place.startswith(_UNPLAIN_BYTES):
+        return key(url).encode()
+    return place.rstrip(b"/")

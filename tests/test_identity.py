@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 from conftest import BASIC, NOW, Site, dated, fresh, seed
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -652,6 +652,14 @@ def test_ids_never_change_and_nothing_is_missed(tmp_path_factory: pytest.TempPat
     run_state_machine_as_test(
         Histories, settings=settings(max_examples=12, stateful_step_count=12, deadline=None)
     )
+
+
+PIECES = st.sampled_from("12 123 ٣ ٣٣٣ 2020 0715 0abcdef1 a _ . - é".split())
+
+
+@given(st.lists(PIECES, max_size=5).map("".join))
+def test_the_id_in_a_name_is_the_same_in_bytes(name: str) -> None:
+    assert identity.number_in(name.encode()).decode() == identity.number_of(f"a/{name}")
 
 
 def test_the_keys_of_addresses() -> None:

@@ -1,5 +1,7 @@
 """Addresses: one normal form, proxies unwrapped, one key for each article."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,17 @@ def test_what_differs_truly_has_two(one: str, other: str) -> None:
 def test_escaped_paths_can_stand_in_an_address(path: str) -> None:
     address = f"https://x.example/{urls.escaped(path)}"
     assert urls.normal(address) == address
+
+
+HOSTS = st.lists(st.sampled_from(["www", "-a", "b-", "9"]), min_size=1, max_size=4) | st.sampled_from([
+    ["wsrv", "nl"], ["images", "weserv", "nl"], ["www", "wsrv", "nl"], ["www", ""],
+])  # fmt: skip
+PATHS = st.text(st.sampled_from("ab/.?=&-~_"), max_size=8)
+
+
+@given(st.sampled_from(["http", "https"]), HOSTS, PATHS)
+def test_the_key_of_a_common_address_is_its_key(scheme: str, host: list[str], path: str) -> None:
+    url = f"{scheme}://{'.'.join(host)}/{path}"
+    if found := re.fullmatch(urls.COMMON.encode(), url.encode()):
+        assert urls.normal(url) == url
+        assert urls.common_key(url, found[1]).decode() == urls.key(url)
