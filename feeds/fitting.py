@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from feeds import formats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from feeds.model import Document, Entry, Feed
 
@@ -25,6 +25,7 @@ _FRAME = 700  # bytes that an entry takes without its texts and pictures, about
 PRESENT = 5  # of the newest entries, which stay
 _PICTURES = 10  # that an entry keeps
 _ADDRESS = 300  # characters; pictures with longer addresses go
+_ESCAPES = {c: len(escape(c)) - 1 for c in "&<>\"'"}  # bytes that each takes more
 _SPARED = re.compile(r' (?:height|lang|title|width)="[^"]*"')
 _PICTURE = re.compile(r'<img [^<>]*?src="([^"]*)"[^<>]*/>')
 
@@ -48,49 +49,71 @@ def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> F
     `lately` holds the ids of entries that are the last to be left out; `crowded` of these are left
     out already, as there are more than have room.
     """
-    documents = formats.render(feed)
-    if (size := _largest(documents)) <= budget:
-        left = f"{feed.slug}: {_crowd(feed, crowded)}, as more arrived lately than have room"
-        return Fitted(feed, documents, left if crowded else "")
+    size = _least(feed)
+    documents: tuple[Document, ...] = ()
+    if size <= budget:  # else it can't fit, and is not written to learn by how much
+        documents = formats.render(feed)
+        if (size := _largest(documents)) <= budget:
+            left = f"{feed.slug}: {_crowd(feed, crowded)}, as more arrived lately than have room"
+            return Fitted(feed, documents, left if crowded else "")
     lean = tuple(map(_lean, feed.entries))
-    fitted = feed._replace(entries=lean)
-    spared = sum(map(_cost, feed.entries)) - sum(map(_cost, lean))
+    costs = list(map(_cost, lean))
+    fitted, reached, target = feed._replace(entries=lean), size, budget
+    spared = sum(map(_cost, feed.entries)) - sum(costs)
     if size - 2 * spared <= budget:  # it may be enough: how much is only known once it is written
         documents = formats.render(fitted)
-    target = budget
+        reached = _largest(documents)
     for _ in range(_TRIES):
-        if (reached := _largest(documents)) <= budget:
+        if reached <= budget:
             break
         target = target * budget // reached if target != budget else budget - budget // 50
-        fitted = feed._replace(entries=_reduced(lean, target, lately))
+        fitted = feed._replace(entries=_reduced(lean, costs, target, lately))
         documents = formats.render(fitted)
+        reached = _largest(documents)
     return Fitted(fitted, documents, _told(feed, fitted, size, budget, lately, crowded))
+
+
+def _least(feed: Feed) -> int:
+    """How many bytes the largest document of the feed has at the least: those of its contents."""
+    if not feed.full:
+        return 0
+    plain = sum(len(entry.content.encode("utf-8", "replace")) for entry in feed.entries)
+    if feed.formats == ("json",):
+        return plain
+    contents = (entry.content for entry in feed.entries)
+    return plain + sum(_ESCAPES[c] * content.count(c) for content in contents for c in "&<>")
 
 
 def _largest(documents: tuple[Document, ...]) -> int:
     return max((len(d.body) for d in documents if d.media_type != "text/html"), default=0)
 
 
-def _reduced(entries: tuple[Entry, ...], target: int, lately: Collection[str]) -> tuple[Entry, ...]:
-    """The entries in about `target` bytes, the oldest reduced first; the newest is not left out."""
-    steps: tuple[tuple[Callable[[Entry], Entry], int, Callable[[Entry], bool]], ...] = (
-        (_summarised, 0, lambda entry: _cost(entry) > target // 2),
-        (_summarised, 0, lambda _: True),
-        (_titled, 0, lambda _: True),
-        (_gone, PRESENT, lambda entry: entry.id not in lately),
-        (_gone, PRESENT, lambda _: True),
-        (_gone, 1, lambda _: True),
+def _reduced(
+    entries: tuple[Entry, ...], costs: Sequence[int], target: int, lately: Collection[str]
+) -> tuple[Entry, ...]:
+    """The entries in about `target` bytes, the oldest reduced first; the newest is not left out.
+
+    `costs` are what they take as they are.
+    """
+    steps: tuple[tuple[Callable[[Entry], Entry], int, Callable[[Entry, int], bool]], ...] = (
+        (_summarised, 0, lambda _, cost: cost > target // 2),
+        (_summarised, 0, lambda *_: True),
+        (_titled, 0, lambda *_: True),
+        (_gone, PRESENT, lambda entry, _: entry.id not in lately),
+        (_gone, PRESENT, lambda *_: True),
+        (_gone, 1, lambda *_: True),
     )
-    kept = list(entries)
-    total = sum(map(_cost, kept))
+    kept, taken = list(entries), list(costs)
+    total = sum(taken)
     for reduce, spared, allowed in steps:
         for number in range(len(kept) - 1, spared - 1, -1):
             if total <= target:
                 break
-            if kept[number].id and allowed(kept[number]):
-                smaller = reduce(kept[number])
-                total -= _cost(kept[number]) - _cost(smaller)
-                kept[number] = smaller
+            if kept[number].id and allowed(kept[number], taken[number]):
+                kept[number] = reduce(kept[number])
+                cost = _cost(kept[number])
+                total -= taken[number] - cost
+                taken[number] = cost
     return tuple(entry for entry in kept if entry.id)
 
 
@@ -106,7 +129,7 @@ def _cost(entry: Entry) -> int:
 def _length(text: str) -> int:
     """How many bytes a text takes once it is escaped, at most."""
     plain = len(text.encode("utf-8", "replace"))
-    return plain + sum((len(escape(c)) - 1) * text.count(c) for c in "&<>\"'")
+    return plain + sum(more * text.count(c) for c, more in _ESCAPES.items())
 
 
 def _lean(entry: Entry) -> Entry:
@@ -146,7 +169,7 @@ def _told(
         _crowd(feed, missed) if missed else "",
     )
     return (
-        f"{feed.slug}: it would have {size} bytes, more than max_size = {budget}:"
+        f"{feed.slug}: it would have at least {size} bytes, more than max_size = {budget}:"
         f" {', '.join(filter(None, parts))}"
     )
 

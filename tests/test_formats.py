@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds import formats, urls
+from feeds import fitting, formats, urls
 from feeds.formats import proof
 from feeds.model import Document, Enclosure, Entry, Feed, Listed
 from feeds.schema import made
@@ -312,6 +312,22 @@ def test_any_text_survives_every_format(title: str, words: str) -> None:
         assert proof.read(document, given_feed) == []
     item = json.loads(rendered(given_feed)["feed.json"])["items"][0]
     assert (item["title"], item["summary"]) == (title, words)
+
+
+@given(
+    st.text(st.sampled_from("a<>&\"'\n中é🎉")),
+    st.sets(st.sampled_from(("atom", "rss", "json")), min_size=1),
+    st.booleans(),
+)
+def test_a_feed_that_fits_to_the_byte_stays_whole(
+    content: str, names: set[str], full: bool
+) -> None:
+    given_feed = feed(entry(1, content=content * 50), formats=tuple(sorted(names)), full=full)
+    documents = formats.render(given_feed)
+    size = max(len(d.body) for d in documents if d.media_type != "text/html")
+    fitted = fitting.fit(given_feed, size, ())
+    assert (fitted.feed, fitted.documents, fitted.told) == (given_feed, documents, "")
+    assert fitting.fit(given_feed, size - 1, ()).told
 
 
 def test_same_feed_same_bytes_whatever_the_host() -> None:
