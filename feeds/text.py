@@ -76,9 +76,8 @@ def wording(text: str) -> str:
     White space, letter case, the kinds of quotes and dashes, and how a letter is composed are
     noise.  Every other sign counts: -1.5 is not 15, nor is a question an answer.
     """
-    text = " ".join(text.split())
     if text.isascii():
-        return text.casefold()
+        return " ".join(text.split()).casefold()
     for sign, plain in _PLAIN:
         text = text.replace(sign, plain)  # far sooner done than by one table for all
     text = " ".join(unicodedata.normalize("NFC", text).split())
