@@ -17,7 +17,7 @@ from feeds.illustrations import Illustrations
 from feeds.markup import LANGUAGE, MAX_DEPTH, Writer
 from feeds.model import Article
 from feeds.soup import soup_of
-from feeds.text import clean, line, shorten, wording
+from feeds.text import line, shorten, wording
 
 if TYPE_CHECKING:
     from feeds.illustrations import Beside
@@ -65,7 +65,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     illustrations = Illustrations(base, beside, unwrap=cleaning.unwrap)
     writer = Writer(title, base, illustrations)
     writer.children(first(soup, "body") or soup, 0)
-    content = clean(writer.html())
+    content = writer.html()
     prose = " ".join(text for block, text in writer.texts if block not in _UNSAID)
     words = wording(" ".join(text for _, text in writer.texts))
     return Article(

@@ -36,7 +36,7 @@ from feeds.elements import (
     well_made,
 )  # fmt: skip
 from feeds.illustrations import stands_in
-from feeds.text import bare, clean, flow, line
+from feeds.text import bare, clean, flowed, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,9 +230,12 @@ class Writer:
         self._out.append(f"</{name}> " if space else f"</{name}>")
 
     def _string(self, string: str) -> None:
+        printable = string.isprintable()  # else it may hold what no feed may, by a reference
+        if not printable:
+            string = clean(string)
         self._text.append(string)
         if not self._preformatted:
-            if "  " in string or not string.isprintable():  # else only lone spaces stand in it
+            if "  " in string or not printable:  # else only lone spaces stand in it
                 string = _SPACES.sub(" ", string)
             if self._spaced:
                 string = string.lstrip(" ")
@@ -272,7 +275,7 @@ class Writer:
         self._begun = False
 
     def _flush(self) -> None:
-        text = flow("".join(self._text))
+        text = flowed("".join(self._text))
         self._text.clear()
         if text:
             self.texts.append((self._block, text))

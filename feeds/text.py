@@ -67,7 +67,12 @@ def flow(text: str) -> str:
     Those are written without spaces, so where pretty-printed markup ends a line between them, a
     space would be one that the author never wrote.
     """
-    return line(_FOLD.sub("", text) if "\n" in text else text)
+    return flowed(clean(text))
+
+
+def flowed(text: str) -> str:
+    """The `flow` of what is `clean` already."""
+    return " ".join((_FOLD.sub("", text) if "\n" in text else text).split())
 
 
 def wording(text: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds import article
+from feeds import article, text
 from feeds.article import Cleaning
 from feeds.model import Article
 
@@ -150,6 +150,38 @@ def test_a_browser_reads_what_was_written(body: str) -> None:
         elif name not in {"br", "hr", "wbr", "img"}:
             open_elements.append(name)
     assert open_elements == []
+
+
+ILLEGAL = st.sampled_from(
+    "&#1; &#13; &#11; &#127; &#146; &#xD800; &#xFDD0; &#xFFFE; &#x1FFFF; &#0; \x01 \ufffe \x85".split(
+        " "
+    )
+)
+PLACES = st.sampled_from([
+    "<p>{}", "<p>a{}b", "<pre>{}\n{}</pre>", '<p title="{}" lang="e{}" dir="{}">a', '<abbr title="a{}">b</abbr>',
+    '<a href="https://x.example/{}">a</a>', '<a href="mailto:a{}@x.example">a</a>', '<img src="https://x.example/{}.jpg" alt="a{}">',
+    '<img src="/1.jpg"><div><small>a{}</small></div>', '<figure><img src="/2.jpg"><figcaption>a{}</figcaption></figure>',
+    '<iframe src="https://x.example/{}" title="a{}"></iframe>', '<video src="https://x.example/{}" poster="https://x.example/{}">a</video>',
+    '<ol start="{}"><li value="{}">a</ol>', '<td colspan="{}">a', "<address>by a{}</address>", '<a rel="tag">a{}</a>',
+    "<h1>a{}</h1>", "<title>a{}</title>", '<time datetime="{}">a{}</time>', "<noscript>a{}</noscript>", "<!-- {} -->a", "<{}>a",
+])  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.builds(lambda place, sign: place.replace("{}", sign), PLACES, ILLEGAL), max_size=8
+    ).map("".join)
+)
+def test_nothing_illegal_gets_through(body: str) -> None:
+    for markup in (body, f"Markdown, {body}"):
+        made = parse(markup)
+        said = [made.content, made.summary, *made.authors, *made.categories]
+        said += [
+            part
+            for picture in made.pictures
+            for part in (picture.url, picture.alt, picture.caption)
+        ]
+        assert said == [text.clean(part) for part in said]
 
 
 def test_frames_in_a_row_are_told_apart() -> None:
