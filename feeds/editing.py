@@ -11,6 +11,7 @@ import posixpath
 import re
 from datetime import UTC, datetime
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -33,7 +34,7 @@ from feeds.model import Article, Entry, Feed, Heading, Measure, SeedError, diges
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from feeds.article import Cleaning
     from feeds.catalogue import Catalogue
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from feeds.shelf import Shelf
 
 Window = list[tuple[int, Heading]]
-FEW = 12  # articles that are parsed sooner than workers are forked
+_LITTLE = 500_000  # bytes of articles that are parsed sooner than workers are forked
 
 
 class Edition(NamedTuple):
@@ -251,13 +252,19 @@ def parse(
         except SeedError as error:
             yield row, error
 
-    count = workers.cores() if len(missing) > FEW else 1
+    count = hands((heading for _, heading in missing), config)
     for done, (row, result) in enumerate(workers.spread(work, missing, count), 1):
         if isinstance(result, SeedError):
             catalogue.hold(row, result)
         else:
             catalogue.keep_article(row, result)
         progress(done, len(missing))
+
+
+def hands(headings: Iterable[Heading], config: Config) -> int:
+    """How many processes should parse the articles of these headings."""
+    sizes = (seeds.size(config.paths.seeds, heading.path) for heading in headings)
+    return workers.cores() if any(total > _LITTLE for total in accumulate(sizes)) else 1
 
 
 def cleaning_of(config: Config) -> Cleaning:

@@ -104,7 +104,7 @@ def _read(
     import feeds.article  # noqa: F401  before the workers are forked, so that each has it
 
     work = partial(_worded, config, editing.cleaning_of(config), revision.reading(config))
-    processes = workers.cores() if len(wanted) > editing.FEW else 1
+    processes = editing.hands((heading for _, heading in wanted), config)
     for done, one in enumerate(workers.spread(work, wanted, processes), 1):
         if isinstance(one, _Read):
             yield one

@@ -277,6 +277,14 @@ def mtime(root: str, path: str) -> int:
         raise SeedError("unreadable", error.strerror or str(error)) from None
 
 
+def size(root: str, path: str) -> int:
+    """How many bytes the file has; 0 where it can't be asked."""
+    try:
+        return os.stat(os.path.join(os.fsencode(root), os.fsencode(path))).st_size
+    except OSError:
+        return 0
+
+
 class Text(NamedTuple):
     """A seed's bytes as text."""
 

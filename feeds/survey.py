@@ -138,7 +138,9 @@ def survey(
     if remembered:
         chores = ()
     else:
-        import feeds.heading  # noqa: F401  before the workers are forked, so that each has it
+        import zoneinfo  # noqa: F401  before the workers are forked, so that each has it
+
+        import feeds.heading  # noqa: F401
 
     def look(top: bytes) -> Iterator[_Seen]:
         for folder in seeds.walk(root, top, rules, None if hint else remembered):

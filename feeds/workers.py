@@ -55,6 +55,8 @@ def spread(
         for task in tasks:
             yield from work(task)
         return
+    import pickle  # noqa: F401  before the workers are forked, so that each has it
+
     count = min(processes * _PORTIONS, len(tasks))
     portions = [tasks[number::count] for number in range(count)]
     claims, numbers = os.pipe()  # a child that is done with one portion takes the next from here

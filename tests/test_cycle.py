@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from test_images import png
 
-from feeds import config, cycle
+from feeds import config, cycle, workers
 from feeds.model import ConfigError, PublishError, StateError
 
 DAY = 86_400
@@ -138,6 +138,30 @@ def test_the_host_has_no_say(site: Site, tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=other.root)
         made.add(tuple(sorted(other.bytes().items())))
     assert len(made) == 1
+
+
+def test_how_many_processes_are_at_work_has_no_say(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(SOURCES)
+    for number in range(30):
+        site.write(f"s{number % 3}/{number}_{number}.md", article(number))
+    site.write("s0/99_grows.md", article(99) + " " * 600_000)  # enough that workers are forked
+    site.write("s1/98_goes.md", article(98).encode() + b"\xff\xd9\x81" * 400)
+    code = (
+        "import os; from feeds import config, cycle, workers; fork, forks = os.fork, []\n"
+        "os.fork = lambda: forks.append(fork()) or forks[-1]; workers.cores = lambda: 2\n"
+        f"report = cycle.build(config.load('config.toml'), {NOW}, pictures='none')\n"
+        "print(len(forks), *(one.path for one in report.held))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=site.root, capture_output=True, text=True
+    )
+    forked, path = run.stdout.split()
+    assert path == "s1/98_goes.md"
+    assert forked == "6"  # to read the seeds, to parse articles, to write feeds
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    assert site.bytes() == fresh(site, tmp_path_factory)
 
 
 def test_ties_are_settled_the_same_way(
