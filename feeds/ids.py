@@ -313,7 +313,7 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
             register.keep_fact("begun", str(_read(told["begun"])))  # what is unknown has arrived
     elif "known" in told:
         numbers = (int(one, 16) for one in told["known"].split())
-        register.learn(n - (1 << 64) if n >> 63 else n for n in numbers)
+        register.learn([n - (1 << 64) if n >> 63 else n for n in numbers])
     elif "article" in told:
         register.keep(_account(told["article"], told))
         return 1

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from feeds.shelf import Shelf
 
 _APPLICATION = 0x4C454447  # "LEDG"
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = """
-    DROP TABLE IF EXISTS renderings;
     CREATE TABLE IF NOT EXISTS documents (
         name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER
     );
@@ -78,7 +77,7 @@ class Ledger:
         self._path = path
         try:
             self._db = _connected(path, mode)
-            self._open()
+            self._open(mode)
         except (sqlite3.DatabaseError, StateError) as error:
             with contextlib.suppress(AttributeError):
                 self._db.close()
@@ -86,7 +85,7 @@ class Ledger:
                 raise
             raise refusal(path, error) from None
 
-    def _open(self) -> None:
+    def _open(self, mode: str) -> None:
         mark, version = (
             self._db.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("application_id", "user_version")
@@ -101,6 +100,9 @@ class Ledger:
         if version < _VERSION:
             from feeds import register, shelf
 
+            if mode == "read":  # only a build changes it
+                self._db.close()
+                self._db = glance.copy(self._path)
             self._db.executescript(
                 f"BEGIN; {_SCHEMA} {register.SCHEMA} {shelf.SCHEMA}"
                 f" PRAGMA application_id = {_APPLICATION};"

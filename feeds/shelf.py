@@ -20,10 +20,9 @@ SCHEMA = """
         PRIMARY KEY (slug, number)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS archived (
-        slug TEXT, mark TEXT, number INTEGER, PRIMARY KEY (slug, mark)
+        slug TEXT, mark TEXT, number INTEGER, version INTEGER DEFAULT 1, PRIMARY KEY (slug, mark)
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS archived_number ON archived (slug, number);
-    ALTER TABLE archived ADD COLUMN version INTEGER DEFAULT 1;
 """
 OPEN = 0  # the number of what stands in the feed itself
 LATER = "later"  # of an archive document: an article came back from it to the feed

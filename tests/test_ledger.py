@@ -9,17 +9,18 @@ import shutil
 import signal
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import BASIC, NOW, Site, article
 
 from feeds import cli, cycle, ids
+from feeds.ledger import opened
 from feeds.model import FeedsError, PublishError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 HOUR, DAY = 3600, 86_400
 READING = (
@@ -143,6 +144,38 @@ def test_a_ledger_of_a_newer_version_is_left_alone(
         assert cli.main([*command]) == 3
         assert "a newer version of feeds" in capsys.readouterr().err
     assert everything(built) == before
+
+
+def test_a_ledger_of_an_older_version_is_taken_over_by_a_build(built: Site) -> None:
+    before = built.bytes()
+    with sqlite3.connect(ledger(built)) as db:
+        db.executescript("DROP TABLE learnt; PRAGMA user_version = 3;")
+    db.close()
+    kept = ledger(built).read_bytes()
+    for command in READING:
+        assert cli.main([*command]) == 0
+    assert ledger(built).read_bytes() == kept
+    assert len(Path("ids.txt").read_text().splitlines()) == 11  # 5 keys, 5 articles
+    built.write("s/9.md", article(9))
+    assert built.build(NOW).notes == ()
+    assert len(built.items()) == 6
+    assert before.keys() == built.bytes().keys()
+
+
+def test_many_keys_are_known_as_few_are(tmp_path: Path) -> None:
+    edges = {0, 1, -1, 2**63 - 1, -(2**63)}
+    many = {n * n * 7919 - 2**40 for n in range(5000)}
+    with opened(str(tmp_path / "ledger.sqlite")) as kept:
+        kept.begin()
+        kept.register.learn(edges)
+        kept.register.learn(many)
+        kept.register.learn({*edges, 5})
+        kept.promise(())
+    with opened(str(tmp_path / "ledger.sqlite"), mode="read") as kept:
+        assert kept.register.known() == sorted(edges | many | {5})
+        assert kept.register.unknown(edges | many | {6}) == {6}
+        assert kept.register.unknown([5, 6, 7]) == {6, 7}
+        assert kept.register.unknown(range(8, 4000)) == set(range(8, 4000)) - many
 
 
 def test_plan_writes_nothing(built: Site) -> None:
