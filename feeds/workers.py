@@ -120,51 +120,56 @@ def _send(pipe: IO[bytes], message: object) -> None:
     import pickle
 
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    pipe.write(len(data).to_bytes(4, "big") + data)
+    pipe.write(len(data).to_bytes(4, "big"))
+    pipe.write(data)
     pipe.flush()
 
 
-def _gather(children: dict[int, int], chores: Iterator[object]) -> Iterator[Any]:
+def _gather(children: Iterable[int], chores: Iterator[object]) -> Iterator[Any]:
     import selectors
 
     idle: float | None = 0  # how long to wait for the children: not at all while there are chores
-    buffers = {reading: bytearray() for reading in children}
+    waiting = set(children)
+    room = bytearray(_PIPE)  # for every message, as memory that was never touched takes long
     with selectors.DefaultSelector() as selector:
-        for reading in children:
+        for reading in waiting:
             selector.register(reading, selectors.EVENT_READ)
-        while buffers:
+        while waiting:
             ready = selector.select(idle)
             if not ready and next(chores, _END) is _END:
                 idle = None
             for key, _ in ready:
-                reading = key.fd
-                data = os.read(reading, _PIPE)
-                buffers[reading] += data
-                done = False
-                for kind, value in _messages(buffers[reading]):
-                    if kind == "error":
-                        raise value
-                    if kind == "result":
-                        yield value
-                    done = kind == "done"
-                if done or not data:
-                    selector.unregister(reading)
-                    del buffers[reading]
-                    if not done:
-                        raise FeedsError(
-                            "a worker process died, so nothing was published; is there enough"
-                            " memory?"
-                        )
+                kind, value = _message(key.fd, room)
+                if kind == "result":
+                    yield value
+                elif kind == "error":
+                    raise value
+                else:
+                    selector.unregister(key.fd)
+                    waiting.remove(key.fd)
 
 
-def _messages(buffer: bytearray) -> Iterator[tuple[str, Any]]:
+def _message(reading: int, room: bytearray) -> tuple[str, Any]:
+    """What a child has to say; raises FeedsError when it died before it had said it."""
     import pickle
 
-    start = 0
-    while len(buffer) - start >= 4:
-        end = start + 4 + int.from_bytes(buffer[start : start + 4], "big")
-        if len(buffer) < end:
-            break
-        yield pickle.loads(buffer[start + 4 : end])  # noqa: S301  from our own child
-        start = end
-    del buffer[:start]
+    _fill(reading, room, 4)
+    size = int.from_bytes(room[:4], "big")
+    room.extend(bytes(max(0, size - len(room))))
+    _fill(reading, room, size)
+    with memoryview(room) as view:
+        message: tuple[str, Any] = pickle.loads(view[:size])  # noqa: S301  from our own child
+    return message
+
+
+def _fill(reading: int, room: bytearray, size: int) -> None:
+    """Read so many bytes into `room`; who has begun to send them goes on."""
+    done = 0
+    with memoryview(room) as view:
+        while done < size:
+            got = os.readv(reading, [view[done:size]])
+            if not got:
+                raise FeedsError(
+                    "a worker process died, so nothing was published; is there enough memory?"
+                )
+            done += got
