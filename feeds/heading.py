@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import dates, identity, urls
 from feeds.model import Heading, SeedError, note
-from feeds.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,6 +213,8 @@ def _looks_linked(link: str) -> bool:
 
 
 def _title(title: str, path: str, habits: Habits, notes: list[str]) -> str:
+    from feeds.text import plain  # 10 ms: a seed of the common form is understood without it
+
     if "\\" in title:
         title = _BRACKET.sub(r"\1", title)
     title = plain(title)
