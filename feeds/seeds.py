@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from feeds.model import Listing, Stamp
 
 UNREAD: Stamp = (0, 0, 0, 0)  # no file's stamp: stands for one that is not known
-_DOT = ord(".")
 _BATCH = 64  # heads
 HEAD = 1024  # bytes that nearly always hold the whole heading
 LONG_HEAD = 8192  # bytes in which a heading is looked for when it does not fit in `HEAD`
@@ -68,13 +67,13 @@ def tops(root: str, rules: Rules) -> list[bytes]:
 
     Each is a part that `walk` lists by itself.  Raises OSError when there is no seed folder.
     """
-    base, ignored = os.fsencode(root), _ignored(rules)
+    base, (hidden, ignored) = os.fsencode(root), _passed(rules)
     with os.scandir(base) as entries:
         names = [
             entry.name
             for entry in entries
-            if not entry.name.startswith(b".")
-            and not ignored(entry.name)
+            if not entry.name.startswith(hidden)
+            and not (ignored and ignored(entry.name))
             and not entry.is_file(follow_symlinks=False)
             and _kind(entry, base, rules) is None
         ]
@@ -91,35 +90,35 @@ def walk(
     given, seeds are `UNREAD`: they will be read, and `heads` tells their stamps, for a third less
     than to ask for each by its name.
     """
-    ignored = _ignored(rules)
-    suffixes = _suffixes(rules.suffixes)
-    wanted = suffixes | _suffixes(PICTURES)
+    hidden, ignored = _passed(rules)
+    seeds, pictures = endings(rules), _forms(PICTURES)
     base = os.fsencode(root)
     waiting = [top]
     while waiting:
         folder = waiting.pop()
-        unread = suffixes if known is not None and folder not in known else frozenset()
+        fresh = known is not None and folder not in known
         listing: Listing = {}
         below: list[bytes] = []
         try:
             with os.scandir(os.path.join(base, folder) if folder else base) as entries:
                 for entry in entries:  # the hot loop of a build in which nothing changed
                     name = entry.name
-                    suffix = name.rpartition(b".")[2]
+                    if name.startswith(hidden) or (ignored and ignored(name)):
+                        continue
+                    seed = name.endswith(seeds)
                     if entry.is_file(follow_symlinks=False):
-                        if suffix in wanted and name[0] != _DOT and not ignored(name):
-                            if suffix in unread:
-                                listing[name] = UNREAD
-                                continue
+                        if seed and fresh:
+                            listing[name] = UNREAD
+                        elif seed or name.endswith(pictures):
                             try:
                                 listing[name] = stamp(entry.stat(follow_symlinks=False))
                             except FileNotFoundError:  # gone since it was listed
                                 continue
-                    elif name[0] != _DOT and not ignored(name):
+                    else:
                         kind = _kind(entry, base, rules)
                         if kind is None:
                             below.append(name)
-                        elif suffix in suffixes or (suffix in wanted and not isinstance(kind, str)):
+                        elif seed or (name.endswith(pictures) and not isinstance(kind, str)):
                             listing[name] = kind
         except FileNotFoundError:  # the folder is gone since its parent was listed
             continue
@@ -157,25 +156,28 @@ def _kind(entry: os.DirEntry[bytes], base: bytes, rules: Rules) -> Stamp | str |
     return stamp(status) if stat.S_ISREG(status.st_mode) else "not-a-file"
 
 
-def _suffixes(suffixes: Iterable[str]) -> frozenset[bytes]:
-    """The suffixes without their dot, in lower and in upper case."""
-    bare = [os.fsencode(suffix.lstrip(".")) for suffix in suffixes]
-    return frozenset(form for suffix in bare for form in (suffix.lower(), suffix.upper()))
+def endings(rules: Rules) -> tuple[bytes, ...]:
+    """What the names of seeds end with; those of pictures end otherwise."""
+    return _forms(rules.suffixes)
+
+
+def _forms(suffixes: Iterable[str]) -> tuple[bytes, ...]:
+    """The suffixes in lower and in upper case."""
+    cased = (form for suffix in suffixes for form in (suffix.lower(), suffix.upper()))
+    return tuple(map(os.fsencode, cased))
 
 
 @lru_cache  # asked for every first-level folder
-def _ignored(rules: Rules) -> Callable[[bytes], object]:
-    if not rules.ignore:
-        return lambda _: None
+def _passed(rules: Rules) -> tuple[tuple[bytes, ...], Callable[[bytes], object] | None]:
+    """How names begin that are passed over, and a test for globs that say something else."""
+    begun = [glob for glob in rules.ignore if re.fullmatch(r"[^*?[]+\*", glob)]  # sooner tested
+    others = [glob for glob in rules.ignore if glob not in begun]
+    hidden = (b".", *(os.fsencode(glob[:-1]) for glob in begun))
+    if not others:
+        return hidden, None
     from fnmatch import translate
 
-    return re.compile(os.fsencode("|".join(translate(glob) for glob in rules.ignore))).match
-
-
-def seed_test(rules: Rules) -> Callable[[bytes], bool]:
-    """A test whether the name of a listed file is a seed's, rather than a picture's."""
-    suffixes = _suffixes(rules.suffixes)
-    return lambda name: name.rpartition(b".")[2] in suffixes
+    return hidden, re.compile(os.fsencode("|".join(map(translate, others)))).match
 
 
 def picture(root: str, path: str, rules: Rules) -> Stamp | None:

@@ -239,17 +239,18 @@ def _compared(
         return _Seen(path, None)
     old: Listing = marshal.loads(before) if before is not None else {}  # noqa: S302
     unsettled = _restored(listing, old, clock)
-    changed = [name for name, stamp in listing.items() if old.get(name) != stamp]
+    changed = [n for n, stamp in listing.items() if old.get(n) != stamp] if old else list(listing)
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
         return _Seen(path, None, unsettled=unsettled)  # or the same in another order
     from feeds import heading  # not before something changed: most builds never need them
 
-    is_seed = seeds.seed_test(rules)
+    endings = seeds.endings(rules)
     known = habits(os.fsdecode(path.partition(b"/")[0]))
-    articles = set(filter(is_seed, (*listing, *gone)))
-    pictures = tuple(seeds.path_of(path, n) for n in (*changed, *gone) if n not in articles)
-    changed = [name for name in changed if name in articles]
+    pictures = tuple(
+        seeds.path_of(path, name) for name in (*changed, *gone) if not name.endswith(endings)
+    )
+    changed = [name for name in changed if name.endswith(endings)]
     rows: list[Row] = []
     problems = [(n, s, "", 0) for n in changed if isinstance(s := listing[n], str)]
     unread: list[tuple[bytes, str]] = []
@@ -272,8 +273,8 @@ def _compared(
                 problems.append((name, error.code, error.detail, error.line))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
             problems.append((name, "failed", repr(error), 0))
-    lost = tuple(name for name in gone if name in articles)
-    count = len(articles) - len(lost)
+    lost = tuple(name for name in gone if name.endswith(endings))
+    count = len([name for name in listing if name.endswith(endings)])
     seen = marshal.dumps(listing, _FORMAT)
     change = Change(path, seen, count, tuple(rows), tuple(problems), lost, pictures)
     return _Seen(path, change, "", tuple(unread), unsettled)

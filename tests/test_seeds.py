@@ -2,6 +2,7 @@
 
 import os
 import socket
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,33 @@ def test_seeds_and_pictures_at_every_depth(tmp_path: Path) -> None:
 
 def test_what_is_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, ".hidden.md", ".git/a.md", "a.md~", ".#a.md", "#a.md#", "a.md.swp", "4913",
-         "README.md", "_drafts/a.md", "x/_a.md", "data.csv", "noending", "a.pdf")  # fmt: skip
+         "README.md", "_drafts/a.md", "x/_a.md", "data.csv", "noending", "md", "x/MD", "a.pdf")  # fmt: skip
     assert listed(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "globs",
+    [(), ("README*",), ("README?.md",), ("README*", "README?.md"), ("*",), ("**",), ("[ab]*",), ("a?*", "*z.md"), ("_",)],
+    ids=" ".join,
+)  # fmt: skip
+def test_globs_say_what_is_passed_over(tmp_path: Path, globs: tuple[str, ...]) -> None:
+    names = (
+        "README.md",
+        "README1.md",
+        "readme.md",
+        "a.md",
+        "ab.md",
+        "b.md",
+        "xyz.md",
+        "_.md",
+        "[ab]x.md",
+    )
+    fill(tmp_path, *names, *(f"folder/{name}" for name in names), "ax/1.md")
+    kept = {name for name in names if not any(fnmatchcase(name, glob) for glob in globs)}
+    wanted = kept | {f"folder/{name}" for name in kept} | {"ax/1.md"}
+    passed = {f for f in ("folder", "ax", "1.md") if any(fnmatchcase(f, glob) for glob in globs)}
+    wanted = {path for path in wanted if not passed.intersection(path.split("/"))}
+    assert set(listed(tmp_path, RULES._replace(ignore=globs))) == wanted
 
 
 def test_what_is_no_file_is_a_problem(tmp_path: Path) -> None:
