@@ -126,27 +126,27 @@ def _send(pipe: IO[bytes], message: object) -> None:
 
 
 def _gather(children: Iterable[int], chores: Iterator[object]) -> Iterator[Any]:
-    import selectors
+    import select
 
-    idle: float | None = 0  # how long to wait for the children: not at all while there are chores
+    idle: int | None = 0  # how long to wait for the children: not at all while there are chores
     waiting = set(children)
     room = bytearray(_PIPE)  # for every message, as memory that was never touched takes long
-    with selectors.DefaultSelector() as selector:
-        for reading in waiting:
-            selector.register(reading, selectors.EVENT_READ)
-        while waiting:
-            ready = selector.select(idle)
-            if not ready and next(chores, _END) is _END:
-                idle = None
-            for key, _ in ready:
-                kind, value = _message(key.fd, room)
-                if kind == "result":
-                    yield value
-                elif kind == "error":
-                    raise value
-                else:
-                    selector.unregister(key.fd)
-                    waiting.remove(key.fd)
+    ready = select.poll()
+    for reading in waiting:
+        ready.register(reading, select.POLLIN)
+    while waiting:
+        told = ready.poll(idle)
+        if not told and next(chores, _END) is _END:
+            idle = None
+        for reading, _ in told:
+            kind, value = _message(reading, room)
+            if kind == "result":
+                yield value
+            elif kind == "error":
+                raise value
+            else:
+                ready.unregister(reading)
+                waiting.remove(reading)
 
 
 def _message(reading: int, room: bytearray) -> tuple[str, Any]:

@@ -222,7 +222,7 @@ def test_a_stranger_s_words_stay_on_their_line(site: Site) -> None:
 
 
 def test_a_bar_shows_what_takes_longer_than_a_second(site: Site) -> None:
-    for number in range(400):
+    for number in range(1200):
         site.write(
             f"s/{number}.md", seed(link=f"https://x.example/{number}", body="<p>word</p>" * 400)
         )
