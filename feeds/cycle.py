@@ -33,12 +33,10 @@ if TYPE_CHECKING:
 
 # What follows a survey that read many seeds; to import it takes as long as to read 10,000 of them.
 _AHEAD = (
-    "lxml.etree",
     "feeds.soup",
-    "feedgen.feed",
+    "feeds.formats.xml",
     "feeds.article",
     "feeds.renewal",
-    "feeds.formats.xml",
 )
 
 

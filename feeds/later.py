@@ -22,17 +22,23 @@ def postponed(*names: str) -> Iterator[None]:
 
     One that is loaded already stays as it is, and afterwards they are imported as ever.
     """
-    absent = [name for name in names if name not in sys.modules]
-    sys.modules.update((name, _Later(name)) for name in absent)
+    absent = {name: _Later(name) for name in names if name not in sys.modules}
+    sys.modules.update(absent)
     try:
         yield
     finally:
-        for name in absent:
-            del sys.modules[name]
+        for stand_in in absent.values():
+            stand_in.leave()
 
 
 class _Later(ModuleType):
     """Has whatever the module of its name has."""
 
+    def leave(self) -> None:
+        """Let the module itself be imported."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+
     def __getattr__(self, name: str) -> object:
+        self.leave()  # who imports it may use it at once
         return getattr(import_module(self.__name__), name)

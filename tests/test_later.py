@@ -28,6 +28,15 @@ def test_a_postponed_module_is_loaded_when_it_is_used(library: str) -> None:
         _ = seldom_used.nothing
 
 
+def test_a_postponed_module_may_be_used_at_once(library: str) -> None:
+    with postponed(library):
+        import seldom_used
+
+        assert seldom_used.answer() == 42
+    assert sys.modules[library].LOADED
+    assert seldom_used.answer() == 42
+
+
 def test_a_module_that_is_loaded_stays_as_it_is(library: str) -> None:
     import seldom_used
 

@@ -13,13 +13,16 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, cast
 
-from feedgen.ext.base import BaseEntryExtension, BaseExtension
-from feedgen.feed import FeedGenerator
-from lxml import etree  # before feedgen, whose own modules rely on it
+from lxml import etree
 
 from feeds import cadence
 from feeds.formats import FILES, HOME, SOFTWARE, VERSION, address
 from feeds.formats.links import above, page_of
+from feeds.later import postponed
+
+with postponed("dateutil.parser"):  # it is told dates, no texts of dates
+    from feedgen.ext.base import BaseEntryExtension, BaseExtension
+    from feedgen.feed import FeedGenerator
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
