@@ -112,7 +112,7 @@ def survey(
     processes: int,
     progress: Callable[[int], None],
     hint: Hint | None = None,
-    chores: Iterable[object] = (),
+    chores: Iterable[object] | None = None,
     decisions: Callable[[], Decisions] | None = None,
     *,
     decided: bool = False,
@@ -136,7 +136,7 @@ def survey(
     clock = _Clock(now * 1_000_000_000, hint)
 
     if remembered:
-        chores = ()
+        chores = None
     else:
         import zoneinfo  # noqa: F401  before the workers are forked, so that each has it
 

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 _PORTIONS = 16  # for each process: enough that none waits long for the others at the end
 _PIPE = 1 << 20  # bytes: the most that Linux gives to whom is not root
-_END = object()
+_END, _NOTHING = object(), object()
 
 
 def cores() -> int:
@@ -43,13 +43,13 @@ def spread(
     work: Callable[[Task], Iterable[Result]],
     tasks: Sequence[Task],
     processes: int,
-    chores: Iterable[object] = (),
+    chores: Iterable[object] | None = None,
 ) -> Iterator[Result]:
     """Every result of `work` for every task, in no particular order.
 
-    `chores` are drawn here, one by one, while the children have nothing to tell.  With one process,
-    or one task, nothing is forked, and no chore drawn.  What `work` raises is raised here; when a
-    child dies without a word, FeedsError is.
+    This process does its share, if there are no `chores`; else it draws them, one by one, while the
+    others have nothing to tell.  With one process, or one task, nothing is forked, and no chore
+    drawn.  What `work` raises is raised here; when a child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
@@ -59,26 +59,37 @@ def spread(
 
     count = min(processes * _PORTIONS, len(tasks))
     portions = [tasks[number::count] for number in range(count)]
-    claims, numbers = os.pipe()  # a child that is done with one portion takes the next from here
+    claims, numbers = os.pipe()  # who is done with one portion takes the next from here
     os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
     os.close(numbers)
+    claimed = _claimed(work, portions, claims)
+    own: Iterator[Result | object] = claimed if chores is None else (_NOTHING for _ in chores)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
-        for _ in range(min(processes, count)):
+        for _ in range(min(processes - (chores is None), count)):
             reading, writing = _pipe()
             child = os.fork()
             if child == 0:
                 os.close(reading)
-                _serve(work, portions, claims, writing)
+                _serve(claimed, writing)
             os.close(writing)
             children[reading] = child
-        yield from _gather(children, iter(chores))
+        yield from _gather(children, own)
     finally:
         os.close(claims)
         for reading, child in children.items():
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
+
+
+def _claimed(
+    work: Callable[[Task], Iterable[Result]], portions: Sequence[Sequence[Task]], claims: int
+) -> Iterator[Result]:
+    """The results for the portions that this process gets hold of."""
+    while claim := os.read(claims, 2):
+        for task in portions[int.from_bytes(claim, "big")]:
+            yield from work(task)
 
 
 def _pipe() -> tuple[int, int]:
@@ -91,12 +102,7 @@ def _pipe() -> tuple[int, int]:
     return ends
 
 
-def _serve(
-    work: Callable[[Task], Iterable[Result]],
-    portions: Sequence[Sequence[Task]],
-    claims: int,
-    writing: int,
-) -> None:
+def _serve(results: Iterable[object], writing: int) -> None:
     """The child's whole life; it must never return into the parent's code."""
     status = 1
     try:
@@ -104,10 +110,8 @@ def _serve(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
-                while claim := os.read(claims, 2):
-                    for task in portions[int.from_bytes(claim, "big")]:
-                        for result in work(task):
-                            _send(pipe, ("result", result))
+                for result in results:
+                    _send(pipe, ("result", result))
                 _send(pipe, ("done", None))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
                 _send(pipe, ("error", error))
@@ -125,19 +129,23 @@ def _send(pipe: IO[bytes], message: object) -> None:
     pipe.flush()
 
 
-def _gather(children: Iterable[int], chores: Iterator[object]) -> Iterator[Any]:
+def _gather(children: Iterable[int], own: Iterator[Any]) -> Iterator[Any]:
+    """What the children tell, and what is made here while they tell nothing."""
     import select
 
-    idle: int | None = 0  # how long to wait for the children: not at all while there are chores
+    idle: int | None = 0  # how long to wait for them: not at all while there is something to do
     waiting = set(children)
     room = bytearray(_PIPE)  # for every message, as memory that was never touched takes long
     ready = select.poll()
     for reading in waiting:
         ready.register(reading, select.POLLIN)
-    while waiting:
+    while waiting or idle == 0:
         told = ready.poll(idle)
-        if not told and next(chores, _END) is _END:
-            idle = None
+        if not told and (result := next(own, _END)) is not _NOTHING:
+            if result is _END:
+                idle = None
+            else:
+                yield result
         for reading, _ in told:
             kind, value = _message(reading, room)
             if kind == "result":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -27,9 +28,34 @@ def test_every_task_is_done_once(processes: int, count: int) -> None:
     results = list(workers.spread(squares, range(1, count + 1), processes))
     assert sorted(r for r in results if r[0] > 0) == [(n, n * n) for n in range(1, count + 1)]
     owners = {pid for n, pid in results if n < 0}
-    forked = processes > 1 and count > 1
-    assert bool(count) <= len(owners) <= (min(processes, count) if forked else 1)
-    assert (os.getpid() in owners) == (bool(count) and not forked)
+    assert bool(count) <= len(owners) <= max(1, min(processes, count))
+
+
+def slow(task: int) -> Iterator[int]:
+    time.sleep(0.05)
+    yield os.getpid()
+
+
+def test_this_process_does_its_share() -> None:
+    owners = set(workers.spread(slow, range(8), 2))
+    assert len(owners) == 2
+    assert os.getpid() in owners
+
+
+def test_or_it_does_the_chores() -> None:
+    drawn: list[int] = []
+    owners = set(workers.spread(slow, range(8), 2, map(drawn.append, range(3))))
+    assert len(owners) == 2
+    assert os.getpid() not in owners
+    assert drawn == [0, 1, 2]
+
+
+def test_without_others_no_chore_is_drawn() -> None:
+    drawn: list[int] = []
+    for processes, count in ((1, 5), (2, 1)):
+        chores = map(drawn.append, range(3))
+        assert set(workers.spread(slow, range(count), processes, chores)) == {os.getpid()}
+    assert drawn == []
 
 
 def test_large_results_come_whole() -> None:
@@ -48,17 +74,27 @@ def test_what_a_task_raises_is_raised_here() -> None:
 
 
 def test_a_child_that_dies_is_noticed() -> None:
+    here = os.getpid()
+
+    def deadly(task: int) -> Iterator[int]:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from slow(task)
+
     with pytest.raises(FeedsError, match="a worker process died"):
-        list(workers.spread(lambda n: os.kill(os.getpid(), 9), range(4), 2))
+        list(workers.spread(deadly, range(8), 2))
 
 
 def test_no_child_is_left_when_the_caller_gives_up() -> None:
     def endless(task: int) -> Iterator[int]:
         yield os.getpid()
-        time.sleep(60)
+        if os.getpid() != here:
+            time.sleep(60)
+        time.sleep(0.05)
 
-    results = workers.spread(endless, range(2), 2)
-    child = next(results)
+    here = os.getpid()
+    results = workers.spread(endless, range(20), 2)
+    child = next(pid for pid in results if pid != here)
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
@@ -140,18 +176,6 @@ def test_a_forked_worker_does_not_hold_the_lock(tmp_path: Path) -> None:
             pass
     finally:
         os.killpg(parent.pid, 9)
-
-
-def test_chores_are_drawn_while_the_children_work() -> None:
-    drawn: list[int] = []
-
-    def slow(task: int) -> Iterator[int]:
-        time.sleep(0.2)
-        yield task
-
-    chores = (drawn.append(number) for number in range(3))
-    assert sorted(workers.spread(slow, range(4), 2, chores)) == [0, 1, 2, 3]
-    assert drawn == [0, 1, 2]
 
 
 def test_a_long_task_does_not_hold_up_the_others() -> None:
