@@ -81,8 +81,10 @@ def edit(
     """
     register = ledger.register
 
+    read: dict[int, Article] = {}
+
     def parse_all(missing: Sequence[tuple[int, Heading]]) -> None:
-        parse(missing, config, catalogue, partial(progress, "parsing articles"))
+        parse(missing, config, catalogue, partial(progress, "parsing articles"), read)
 
     reading = revision.reading(config)
     texts = any(channel.shows == "changes" for channel in every)
@@ -102,7 +104,7 @@ def edit(
     )
     standing = {row: heading for window in chosen.values() for row, heading in window}
     rows = frozenset(standing)
-    articles = {row: catalogue.article(row) for row in rows}
+    articles = {row: read.get(row) or catalogue.article(row) for row in rows}
     keys = catalogue.keys(rows)
     accounts = recognition.accounts(
         {
@@ -237,8 +239,12 @@ def parse(
     config: Config,
     catalogue: Catalogue,
     progress: Callable[[int, int], None],
+    read: dict[int, Article] | None = None,
 ) -> None:
-    """Read and parse articles into the catalogue, and hold back those that can't be."""
+    """Read and parse articles into the catalogue, and hold back those that can't be.
+
+    Those that were parsed are left in `read` as well, by row.
+    """
     if not missing:
         return
     import feeds.article  # noqa: F401  before the workers are forked, so that each has it
@@ -258,6 +264,8 @@ def parse(
             catalogue.hold(row, result)
         else:
             catalogue.keep_article(row, result)
+            if read is not None:
+                read[row] = result
         progress(done, len(missing))
 
 
