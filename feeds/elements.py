@@ -41,7 +41,7 @@ ATTRIBUTES = {
     "abbr": ("title",), "td": ("colspan", "rowspan"), "th": ("colspan", "rowspan"),
     "ol": ("start", "reversed"), "li": ("value",),
 }  # fmt: skip
-_BREAKING = BLOCKS | CONTAINERS | {"hr"}
+_BREAKING = frozenset((*BLOCKS, *CONTAINERS, "hr"))
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
@@ -119,8 +119,14 @@ def holds_text(tag: Tag) -> bool:
 
 
 def holds_blocks(tag: Tag) -> bool:
-    inside = tag.descendants if any(isinstance(child, Tag) for child in tag.contents) else ()
-    return any(isinstance(node, Tag) and node.name in _BREAKING for node in inside)
+    waiting = [tag]
+    while waiting:
+        for child in waiting.pop().contents:
+            if isinstance(child, Tag):
+                if child.name in _BREAKING:
+                    return True
+                waiting.append(child)
+    return False
 
 
 def well_made(table: Tag) -> bool:

@@ -58,7 +58,14 @@ def clean(text: str) -> str:
 
 def line(text: str) -> str:
     """`text` on one line, cleaned, every run of white space one space."""
-    return " ".join(clean(text).split())
+    return spaced(clean(text))
+
+
+def spaced(text: str) -> str:
+    """`text` with every run of white space one space, and none at its ends."""
+    if "  " in text or not text.isprintable():
+        return " ".join(text.split())
+    return text.strip(" ")  # the only white space that is printable: so it takes a third
 
 
 def flow(text: str) -> str:
@@ -72,7 +79,7 @@ def flow(text: str) -> str:
 
 def flowed(text: str) -> str:
     """The `flow` of what is `clean` already."""
-    return " ".join((_FOLD.sub("", text) if "\n" in text else text).split())
+    return spaced(_FOLD.sub("", text) if "\n" in text else text)
 
 
 def wording(text: str) -> str:
@@ -82,10 +89,10 @@ def wording(text: str) -> str:
     noise.  Every other sign counts: -1.5 is not 15, nor is a question an answer.
     """
     if text.isascii():
-        return " ".join(text.split()).casefold()
+        return spaced(text).casefold()
     for sign, plain in _PLAIN:
         text = text.replace(sign, plain)  # far sooner done than by one table for all
-    text = " ".join(unicodedata.normalize("NFC", text).split())
+    text = spaced(unicodedata.normalize("NFC", text))
     return unicodedata.normalize("NFC", _BESIDE.sub("", text).casefold())
 
 

@@ -1,5 +1,6 @@
 """Plain text: no character that may not stand in a feed, and cuts where a reader would make them."""
 
+import sys
 import unicodedata
 from xml.etree import ElementTree as ET
 
@@ -107,3 +108,11 @@ def test_any_text_is_cut_to_its_limit(whole: str, limit: int) -> None:
     cut = text.shorten(whole, limit)
     assert len(cut) <= max(limit, 2)
     assert cut == whole or len(whole) > limit
+
+
+def test_white_space_is_one_space() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    assert [c for c in every if c.isspace() and c.isprintable()] == [" "]
+    for sign in every:
+        for written in (sign, f"a{sign}b", f" {sign}a", f"a{sign}{sign}b{sign}"):
+            assert text.spaced(written) == " ".join(written.split())
