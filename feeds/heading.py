@@ -38,7 +38,7 @@ _NAME = re.compile(r"(?:\d+|[0-9a-f]{6,})(?:[_ -]+|\Z)")
 _COMMON = re.compile(
     rb"<!--(\d{10})\d{3}-->\n\[([^\\<&\[\]\n]+)\]\((%b)\)\n-{3,}\n\s*"
     rb"<div><i>[A-Z][a-z][a-z], (\d\d [A-Z][a-z][a-z] \d{4}) "
-    rb"([01]\d|2[0-3]):([0-5]\d):([0-5]\d) GMT</i>" % urls.COMMON.encode()
+    rb"((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d) GMT</i>" % urls.COMMON.encode()
 )
 # So many bytes of a legacy encoding aren't UTF-8 by chance; fewer prove nothing.
 _SURE = 24
@@ -91,7 +91,7 @@ def quick(folder: str, habits: Habits) -> Callable[[bytes, bytes], Row | None]:
     """
     if habits.trim:
         return lambda _name, _head: None
-    match, midnight, gap = _COMMON.match, dates.midnight, habits.gap
+    match, midnight, clock, gap = _COMMON.match, dates.midnight, dates.clock, habits.gap
     number_in, twin = identity.number_in, identity.twin_in(folder.partition("/")[0])
     short_of, key = identity.short_of, urls.common_key
     earliest, latest = dates.EARLIEST, dates.LATEST
@@ -100,13 +100,13 @@ def quick(folder: str, habits: Habits) -> Callable[[bytes, bytes], Row | None]:
         found = match(head)
         if not found or 0 in head:
             return None
-        epoch, stated, address, place, day, hour, minute, second = found.groups()
+        epoch, stated, address, place, day, time, second = found.groups()
         try:
             title = stated.decode()
         except UnicodeDecodeError:
             return None
         captured = int(epoch)
-        published = midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
+        published = midnight(day) + clock(time) + int(second)
         if not (
             earliest <= published <= captured < latest
             and captured - published <= gap

@@ -28,6 +28,7 @@ _DATE = (
 )
 _NUMBERED = re.compile(rf"(?!{_DATE})(\d{{3,}}|[0-9a-f]{{8,}})(?=[_.]|\Z)")
 _NUMBERED_BYTES = re.compile(_NUMBERED.pattern.encode())
+_CENTURIES = b"19", b"20"  # with which a year begins
 _SIGNED = Struct(">q")
 _QUARTER = 900  # seconds: a day without a time begins at a quarter of an hour in every zone
 
@@ -53,6 +54,9 @@ def number_of(path: str) -> str:
 
 def number_in(name: bytes) -> bytes:
     """The `number_of` a seed's name as the file system has it."""
+    begun = name.partition(b"_")[0]
+    if begun.isdigit() and len(begun) > 2 and not begun.startswith(_CENTURIES):
+        return begun
     if found := _NUMBERED_BYTES.match(name):
         return found[1]
     return b"" if name.isascii() else number_of(os.fsdecode(name)).encode()  # digits of any script

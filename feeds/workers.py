@@ -23,7 +23,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-_PORTIONS = 16  # for each process: enough that none waits long for the others at the end
+_PORTIONS = 64  # for each process: enough that none waits long for the others at the end
 _PIPE = 1 << 20  # bytes: the most that Linux gives to whom is not root
 _END, _NOTHING = object(), object()
 
