@@ -13,15 +13,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import album
 from feeds.glance import copy
 from feeds.model import Article, Heading, Picture, Problem, SeedError, StateError
-from feeds.rows import insert
+from feeds.rows import Census, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from feeds.model import Row
     from feeds.twins import Decisions, Family, Likeness
@@ -71,26 +72,6 @@ class Change(NamedTuple):
     pictures: tuple[str, ...] = ()  # paths of pictures that are new, changed or gone
 
 
-class _Census:
-    """The keys of all headings, kept from the first one on: to ask the tables for them takes long.
-
-    On a first build this tells, too, that no two files can be of one article.
-    """
-
-    def __init__(self) -> None:
-        self.idents: set[int] = set()
-        self.alone = True  # no two share a key or a twin
-        self._twins: set[int] = set()
-
-    def add(self, rows: Collection[Row]) -> None:
-        """Count the headings of a folder that was not known."""
-        twins = [row[4] for row in rows if row[4] is not None]
-        many = len(self.idents) + len(self._twins) + len(rows) + len(twins)
-        self.idents.update(row[3] for row in rows)
-        self._twins.update(twins)
-        self.alone = self.alone and len(self.idents) + len(self._twins) == many
-
-
 class Catalogue:
     """The open catalogue; everything is one transaction, ended by `commit`."""
 
@@ -112,7 +93,7 @@ class Catalogue:
             self.keep("headings", headings)
             self.keep("articles", articles)
             known = self._db.execute("SELECT 1 FROM headings LIMIT 1").fetchone()
-            self._census = None if known else _Census()  # None: only the tables tell
+            self._census = None if known else Census()  # None: only the tables tell
         except sqlite3.OperationalError as error:
             raise StateError(f"{path}: {error}; check that the folder can be written to") from None
         except OSError as error:
@@ -201,31 +182,15 @@ class Catalogue:
         db, path = self._db, change.path
         found = db.execute("SELECT id, next FROM folders WHERE path = ?", (path,)).fetchone()
         if found is not None:
-            number, following = found
-            known = self._rows_of(number)
+            number = found[0]
+            following = self._mended(number, found[1], change, affected)
         elif change.listing is not None:
-            number = db.execute(
-                "INSERT INTO folders VALUES (NULL, ?, 0, 0, NULL)", (path,)
-            ).lastrowid
-            following, known = 0, {}
-            if self._census:
-                self._census.add(change.rows)
+            number = db.execute("INSERT INTO folders (path) VALUES (?)", (path,)).lastrowid or 0
+            following = self._filled(number, change.rows)
         else:
             return
-        if found is not None:
-            self._census = None
-            self._clear(number, known, change, affected)
         if affected is not None:
             affected.extend(self._made(path, row) for row in change.rows)
-        base = number << 32
-        cells: list[Any] = []
-        for row in change.rows:
-            place = known.get(row[0])
-            if place is None:
-                place = base + following
-                following += 1
-            cells += (place, *row)
-        insert(db, "INSERT INTO headings", 9, cells)
         held = [(number, *problem) for problem in change.problems]
         db.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", held)
         if change.listing is None:
@@ -234,6 +199,33 @@ class Catalogue:
             values = (change.listing, following, change.seeds, number)
             db.execute("UPDATE folders SET listing = ?, next = ?, seeds = ? WHERE id = ?", values)
         self._forget_pictures(change.pictures, affected)
+
+    def _filled(self, folder: int, rows: Sequence[Row]) -> int:
+        """Take over the headings of a folder that is new, and so has the largest number."""
+        if self._census:
+            self._census.add(rows)
+        if rows:  # the first says where; each further one goes behind the last there is
+            insert(self._db, "INSERT INTO headings", 9, (folder << 32, *rows[0]))
+            rest = [*chain.from_iterable(rows[1:])]
+            insert(self._db, f"INSERT INTO headings ({_COLUMNS})", 8, rest)
+        return len(rows)
+
+    def _mended(
+        self, folder: int, following: int, change: Change, affected: list[Heading] | None
+    ) -> int:
+        """Take over the headings of a folder that is known; the count that the next one gets."""
+        self._census = None
+        known = self._rows_of(folder)
+        self._clear(folder, known, change, affected)
+        cells: list[Any] = []
+        for row in change.rows:
+            place = known.get(row[0])
+            if place is None:
+                place = (folder << 32) + following
+                following += 1
+            cells += (place, *row)
+        insert(self._db, "INSERT INTO headings", 9, cells)
+        return following
 
     def _clear(
         self, folder: int, known: dict[bytes, int], change: Change, affected: list[Heading] | None

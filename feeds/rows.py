@@ -1,4 +1,4 @@
-"""Many rows into a table of SQLite, by statements that hold many: half the work of one by one."""
+"""Many headings on their way into the catalogue: counted, and written many at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-_TOGETHER = 64  # rows in one statement; with more it is no faster
+    from feeds.model import Row
+
+_TOGETHER = 64  # rows in one statement: half the work of one by one; with more it is no faster
+
+
+class Census:
+    """The keys of all headings, kept from the first one on: to ask the tables for them takes long.
+
+    On a first build this tells, too, that no two files can be of one article.
+    """
+
+    def __init__(self) -> None:
+        self.idents: set[int] = set()
+        self.alone = True  # no two share a key or a twin
+        self._twins: set[int] = set()
+
+    def add(self, rows: Collection[Row]) -> None:
+        """Count the headings of a folder that was not known."""
+        twins = [row[4] for row in rows if row[4] is not None]
+        many = len(self.idents) + len(self._twins) + len(rows) + len(twins)
+        self.idents.update(row[3] for row in rows)
+        self._twins.update(twins)
+        self.alone = self.alone and len(self.idents) + len(self._twins) == many
 
 
 def insert(db: sqlite3.Connection, into: str, columns: int, cells: Sequence[object]) -> None:
