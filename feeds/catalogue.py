@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
+_SPANS = 100  # folders
 _PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
 _SCHEMA = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -370,11 +371,14 @@ class Catalogue:
         if source is not None:
             top = os.fsencode(source)
             inside = [n for n, path in folders.items() if path.partition(b"/")[0] == top]
-            ours = f"row >> 32 IN ({', '.join(map(str, inside))})"
+            # Spans, as they are looked up where they stand; too many are more than SQLite takes.
+            spans = (f"row BETWEEN {n << 32} AND {(n + 1 << 32) - 1}" for n in inside)
+            many = f"row >> 32 IN ({', '.join(map(str, inside))})"
+            ours = " OR ".join(spans) if 0 < len(inside) <= _SPANS else many
             where = f"AND ({ours} OR row IN (SELECT winner FROM twins WHERE {ours}))"
-        query = f"""SELECT row, {_COLUMNS} FROM headings
-                    WHERE published <= {now:d} {where}
-                    AND row NOT IN (SELECT row FROM twins WHERE row <> winner)
+        if self._db.execute("SELECT 1 FROM twins LIMIT 1").fetchone():
+            where += " AND row NOT IN (SELECT row FROM twins WHERE row <> winner)"
+        query = f"""SELECT row, {_COLUMNS} FROM headings WHERE published <= {now:d} {where}
                     ORDER BY {keys}, ident LIMIT ? OFFSET ?"""
         start = 0
         while True:

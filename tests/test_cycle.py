@@ -66,6 +66,19 @@ def test_seeds_become_feeds(site: Site) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("folders", [3, 150])
+def test_a_source_may_have_any_number_of_folders(site: Site, folders: int) -> None:
+    site.configure('[[feed]]\nslug = "{source}"\neach = "source"\nlimit = 200\n')
+    for number in range(folders):
+        site.write(f"one/{number}/{number}_a.md", article(number))
+        site.write(f"two/{number}/{number}_b.md", article(number + 1000))
+    site.write("two/x/7_a.md", article(7))  # the first source has it too
+    site.build()
+    assert site.titles("one") == [f"Article {n}" for n in reversed(range(folders))]
+    newest = [f"Article {n + 1000}" for n in reversed(range(folders))]
+    assert site.titles("two") == [*newest, "Article 7"]
+
+
 def test_an_empty_seed_folder_is_a_site_too(site: Site) -> None:
     report = site.build()
     assert report.seeds == 0
