@@ -17,9 +17,9 @@ from urllib.parse import unquote
 
 from feeds import (
     cadence,
+    enclosures,
     fitting,
     identity,
-    images,
     measuring,
     recognition,
     revision,
@@ -446,6 +446,6 @@ def entry_of(
         ),
         language=article.language or source.language,
         source=source.title if heading.source else "",
-        enclosures=images.chosen(article.pictures, measures, channel.pictures),
+        enclosures=enclosures.chosen(article.pictures, measures, channel.pictures),
         path=heading.path,
     )

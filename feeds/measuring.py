@@ -10,9 +10,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import images, seeds
+from feeds import enclosures, seeds
 from feeds.album import Asked
-from feeds.model import Article, Measure, PictureError, SeedError
+from feeds.model import VERSION, Article, Measure, PictureError, SeedError
 from feeds.survey import rules_of
 
 if TYPE_CHECKING:
@@ -80,9 +80,11 @@ def measure(
         return Measured(0, tuple(failed), now if new or stale else due, len(new))
     if pictures == "new" and stale:
         due = now
+    from feeds import images  # not needed where nothing is asked
+
     table = config.images
     policy = images.Policy(
-        agent=f"feeds/1.0 (+{config.site.url})",
+        agent=f"feeds/{VERSION} (+{config.site.url})",
         allow_hosts=table.allow_hosts,
         timeout=table.timeout,
         budget=table.budget,
@@ -113,8 +115,8 @@ def asked_file(path: str, config: Config) -> Asked:
     try:
         if stamp is None:
             raise PictureError("the file is gone", gone=True)
-        head = seeds.read(config.paths.seeds, path, rules._replace(max_size=_HUGE), images.HEAD)
-        return Asked(images.read(head, stamp[2]), "", 0, 0)
+        head = seeds.read(config.paths.seeds, path, rules._replace(max_size=_HUGE), enclosures.HEAD)
+        return Asked(enclosures.read(head, stamp[2]), "", 0, 0)
     except (PictureError, SeedError) as error:
         return Asked(Measure(gone=True), str(error), 1, 0)
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds import editing, identity, images, ledger, recognition, renewal, seeds, selection, survey
+from feeds import (
+    editing,
+    enclosures,
+    identity,
+    ledger,
+    recognition,
+    renewal,
+    seeds,
+    selection,
+    survey,
+)
 from feeds.dates import utc
 from feeds.glance import measured
 from feeds.model import Measure, SeedError
@@ -90,7 +100,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
     channels = renewal.channels(config, seeds_folders(config))
     takers = selection.touched(channels, [heading])
     known = measured(config.paths.catalogue, [p.url for p in article.pictures])
-    chosen = images.chosen(article.pictures, known, "all")
+    chosen = enclosures.chosen(article.pictures, known, "all")
     key = identity.key(heading)
     return Shown(
         path=below,

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from feeds import images
+from feeds import enclosures, images
 from feeds.images import Policy
 from feeds.model import Measure, Picture, PictureError
 
@@ -67,7 +67,7 @@ SVG = b'<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/sv
     ],
 )
 def test_bytes_tell_type_and_pixels(data: bytes, expected: tuple[str, int, int]) -> None:
-    measure = images.read(data, 1000)
+    measure = enclosures.read(data, 1000)
     assert (measure.media_type, measure.width, measure.height) == expected
     assert measure.length == 1000
 
@@ -77,7 +77,7 @@ def test_bytes_tell_type_and_pixels(data: bytes, expected: tuple[str, int, int])
 )
 def test_bytes_that_are_no_pictures(data: bytes) -> None:
     with pytest.raises(PictureError) as caught:
-        images.read(data, 10)
+        enclosures.read(data, 10)
     assert caught.value.gone
 
 
@@ -90,14 +90,14 @@ def test_bytes_that_are_no_pictures(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_types_by_name(url: str, expected: str) -> None:
-    assert images.named_type(url) == expected
+    assert enclosures.named_type(url) == expected
 
 
 # --- the choice ---------------------------------------------------------------------------------
 
 
 def chosen(*pictures: Picture, policy: str = "all", **measures: Measure) -> list[str]:
-    return [e.url for e in images.chosen(pictures, measures, policy)]
+    return [e.url for e in enclosures.chosen(pictures, measures, policy)]
 
 
 def test_the_lead_is_the_first_large_one() -> None:
@@ -124,7 +124,7 @@ def test_policies() -> None:
 
 
 def test_what_is_unknown_stays_so() -> None:
-    (known, unknown) = images.chosen(
+    (known, unknown) = enclosures.chosen(
         [Picture("https://x.example/a.png", alt="A", caption="C"), Picture("https://x.example/b", alt="B")],
         {"https://x.example/a.png": Measure("image/webp", 5, 800, 500)},
         "all",
