@@ -23,6 +23,7 @@ from feeds.rows import Census, insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from feeds.model import Row
     from feeds.twins import Decisions, Family, Likeness
@@ -306,15 +307,15 @@ class Catalogue:
 
         return twins.families(self._db)
 
-    def idents(self) -> set[int]:
+    def idents(self) -> AbstractSet[int]:
         """The short form of the key of every article."""
         from feeds import identity
 
+        keys = self._db.execute("SELECT key FROM twins")
+        shared = {identity.short(key) for (key,) in keys}
         if self._census:
-            found = self._census.idents
-        else:
-            found = {ident for (ident,) in self._db.execute("SELECT ident FROM headings")}
-        return found | {identity.short(key) for (key,) in self._db.execute("SELECT key FROM twins")}
+            return self._census.idents | shared if shared else self._census.idents
+        return shared.union(i for (i,) in self._db.execute("SELECT ident FROM headings"))
 
     def find(self, idents: Collection[int]) -> list[tuple[int, Heading, str]]:
         """Row, heading and key of each article whose key's short form is in `idents`."""
@@ -397,6 +398,8 @@ class Catalogue:
 
     def due(self, now: int) -> tuple[int, int | None]:
         """How many articles are dated after `now`, and the next instant at which one falls due."""
+        if self._census and self._census.latest <= now:
+            return 0, None
         count, following, updated = self._db.execute(
             """SELECT count(*) FILTER (WHERE published > :now),
                       min(published) FILTER (WHERE published > :now), min(updated)
@@ -420,8 +423,9 @@ class Catalogue:
 
         for folder, name, code, detail, line in self._db.execute("SELECT * FROM problems"):
             yield Problem(code, path(folder, name), detail, line)
-        for row, name, notes in self._db.execute(
-            "SELECT row, name, notes FROM headings WHERE notes <> ''"
+        noted = "SELECT row, name, notes FROM headings WHERE notes <> ''"
+        for row, name, notes in (
+            self._db.execute(noted) if not self._census or self._census.noted else ()
         ):
             for note in notes.split():
                 code, _, line = note.partition(":")

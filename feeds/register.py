@@ -142,7 +142,8 @@ class Register:
 
     def unknown(self, idents: Collection[int]) -> set[int]:
         """Those of the keys, in their short form, that were never seen."""
-        fresh = set(idents).difference(*self._learnt())
+        fresh = set(idents)
+        fresh.difference_update(*self._learnt())
         if len(fresh) > _MANY:
             found = self._db.execute("SELECT ident FROM known")
         else:
@@ -150,7 +151,8 @@ class Register:
                 "SELECT ident FROM known WHERE ident IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(fresh)),),
             )
-        return fresh.difference(ident for (ident,) in found)
+        fresh.difference_update(ident for (ident,) in found)
+        return fresh
 
     def _learnt(self) -> Iterator[tuple[int, ...]]:
         for (packed,) in self._db.execute("SELECT idents FROM learnt"):

@@ -14,14 +14,13 @@ _TOGETHER = 64  # rows in one statement: half the work of one by one; with more 
 
 
 class Census:
-    """The keys of all headings, kept from the first one on: to ask the tables for them takes long.
-
-    On a first build this tells, too, that no two files can be of one article.
-    """
+    """What is asked of all headings, kept from the first one on: it takes long to look."""
 
     def __init__(self) -> None:
         self.idents: set[int] = set()
-        self.alone = True  # no two share a key or a twin
+        self.alone = True  # no two share a key or a twin, so none can be of one article
+        self.noted = False  # something was repaired in one of them
+        self.latest = 0  # the last update of all
         self._twins: set[int] = set()
 
     def add(self, rows: Collection[Row]) -> None:
@@ -31,6 +30,8 @@ class Census:
         self.idents.update(row[3] for row in rows)
         self._twins.update(twins)
         self.alone = self.alone and len(self.idents) + len(self._twins) == many
+        self.noted = self.noted or any(row[7] for row in rows)
+        self.latest = max(self.latest, *(row[2] for row in rows), 0)
 
 
 def insert(db: sqlite3.Connection, into: str, columns: int, cells: Sequence[object]) -> None:
