@@ -112,7 +112,7 @@ def survey(
     processes: int,
     progress: Callable[[int], None],
     hint: Hint | None = None,
-    chores: Iterable[object] | None = None,
+    chores: Iterable[object] = (),
     decisions: Callable[[], Decisions] | None = None,
     *,
     decided: bool = False,
@@ -136,7 +136,7 @@ def survey(
     clock = _Clock(now * 1_000_000_000, hint)
 
     if remembered:
-        chores = None
+        chores = ()
     else:
         import zoneinfo  # noqa: F401  before the workers are forked, so that each has it
 

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from feeds.model import FeedsError
@@ -43,13 +44,13 @@ def spread(
     work: Callable[[Task], Iterable[Result]],
     tasks: Sequence[Task],
     processes: int,
-    chores: Iterable[object] | None = None,
+    chores: Iterable[object] = (),
 ) -> Iterator[Result]:
     """Every result of `work` for every task, in no particular order.
 
-    This process does its share, if there are no `chores`; else it draws them, one by one, while the
-    others have nothing to tell.  With one process, or one task, nothing is forked, and no chore
-    drawn.  What `work` raises is raised here; when a child dies without a word, FeedsError is.
+    While the others have nothing to tell, this process draws `chores`, one by one, and then does
+    its share.  With one process, or one task, nothing is forked, and no chore drawn.  What `work`
+    raises is raised here; when a child dies without a word, FeedsError is.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
@@ -63,10 +64,10 @@ def spread(
     os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
     os.close(numbers)
     claimed = _claimed(work, portions, claims)
-    own: Iterator[Result | object] = claimed if chores is None else (_NOTHING for _ in chores)
+    own = chain((_NOTHING for _ in chores), claimed)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
-        for _ in range(min(processes - (chores is None), count)):
+        for _ in range(min(processes, count) - 1):
             reading, writing = _pipe()
             child = os.fork()
             if child == 0:

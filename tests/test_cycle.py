@@ -172,7 +172,7 @@ def test_how_many_processes_are_at_work_has_no_say(
     )
     forked, path = run.stdout.split()
     assert path == "s1/98_goes.md"
-    assert forked == "4"  # two to read the seeds, to parse articles, to write feeds
+    assert forked == "3"  # to read the seeds, to parse articles, to write feeds
     monkeypatch.setattr(workers, "cores", lambda: 1)
     assert site.bytes() == fresh(site, tmp_path_factory)
 

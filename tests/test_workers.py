@@ -42,12 +42,16 @@ def test_this_process_does_its_share() -> None:
     assert os.getpid() in owners
 
 
-def test_or_it_does_the_chores() -> None:
-    drawn: list[int] = []
-    owners = set(workers.spread(slow, range(8), 2, map(drawn.append, range(3))))
-    assert len(owners) == 2
-    assert os.getpid() not in owners
-    assert drawn == [0, 1, 2]
+def test_chores_come_before_its_share() -> None:
+    told: list[str] = []
+
+    def work(task: int) -> Iterator[int]:
+        told.append("work")
+        yield from slow(task)
+
+    chores = (told.append("chore") for _ in range(3))
+    assert len(set(workers.spread(work, range(8), 2, chores))) == 2
+    assert told[:4] == ["chore", "chore", "chore", "work"]
 
 
 def test_without_others_no_chore_is_drawn() -> None:
