@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import album
@@ -207,9 +206,8 @@ class Catalogue:
         if self._census:
             self._census.add(rows)
         if rows:  # the first says where; each further one goes behind the last there is
-            insert(self._db, "INSERT INTO headings", 9, (folder << 32, *rows[0]))
-            rest = [*chain.from_iterable(rows[1:])]
-            insert(self._db, f"INSERT INTO headings ({_COLUMNS})", 8, rest)
+            insert(self._db, "INSERT INTO headings", [(folder << 32, *rows[0])])
+            insert(self._db, f"INSERT INTO headings ({_COLUMNS})", rows[1:])
         return len(rows)
 
     def _mended(
@@ -219,14 +217,14 @@ class Catalogue:
         self._census = None
         known = self._rows_of(folder)
         self._clear(folder, known, change, affected)
-        cells: list[Any] = []
+        placed: list[tuple[object, ...]] = []
         for row in change.rows:
             place = known.get(row[0])
             if place is None:
                 place = (folder << 32) + following
                 following += 1
-            cells += (place, *row)
-        insert(self._db, "INSERT INTO headings", 9, cells)
+            placed.append((place, *row))
+        insert(self._db, "INSERT INTO headings", placed)
         return following
 
     def _clear(

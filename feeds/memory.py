@@ -105,7 +105,8 @@ def _read(
 
     work = partial(_worded, config, editing.cleaning_of(config), revision.reading(config))
     processes = editing.hands((heading for _, heading in wanted), config)
-    for done, one in enumerate(workers.spread(work, wanted, processes), 1):
+    found: Iterator[_Read | tuple[int, SeedError]] = workers.spread(work, wanted, processes)
+    for done, one in enumerate(found, 1):
         if isinstance(one, _Read):
             yield one
         else:

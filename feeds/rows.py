@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,14 +35,9 @@ class Census:
         self.latest = max(self.latest, *(row[2] for row in rows), 0)
 
 
-def insert(db: sqlite3.Connection, into: str, columns: int, cells: Sequence[object]) -> None:
-    """Insert the rows that `cells` are one after the other, each of so many columns.
-
-    `into` is the statement up to its values: "INSERT INTO table".
-    """
-    row = f"({', '.join('?' * columns)})"
-    portion = columns * _TOGETHER
-    for start in range(0, len(cells), portion):
-        some = cells[start : start + portion]
-        rows = ", ".join([row] * (len(some) // columns))
-        db.execute(f"{into} VALUES {rows}", some)
+def insert(db: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows; `into` is the statement up to its values: "INSERT INTO table"."""
+    for start in range(0, len(rows), _TOGETHER):
+        some = rows[start : start + _TOGETHER]
+        row = f"({', '.join('?' * len(some[0]))})"
+        db.execute(f"{into} VALUES {', '.join([row] * len(some))}", [*chain.from_iterable(some)])

@@ -142,10 +142,10 @@ def survey(
 
         import feeds.heading  # noqa: F401
 
-    def look(top: bytes) -> Iterator[_Seen]:
+    def look(top: bytes) -> Iterator[_Seen | None]:
         for folder in seeds.walk(root, top, rules, None if hint else remembered):
             before = remembered.get(folder.path)
-            yield _compared(root, folder, before, rules, habits, clock)
+            yield from _compared(root, folder, before, rules, habits, clock)
 
     if hinted or (remembered and catalogue.count() < _FEW):
         processes = 1
@@ -230,19 +230,22 @@ def _compared(
     rules: Rules,
     habits: Callable[[str], Habits],
     clock: _Clock,
-) -> _Seen:
-    """What is new in a folder, against its marshalled listing of `before`."""
+) -> Iterator[_Seen | None]:
+    """What is new in a folder, against its marshalled listing of `before`; None meanwhile."""
     path, listing, reason = folder
     if listing is None:
-        return _Seen(path, None, reason)
+        yield _Seen(path, None, reason)
+        return
     if before is not None and marshal.dumps(listing, _FORMAT) == before:
-        return _Seen(path, None)
+        yield _Seen(path, None)
+        return
     old: Listing = marshal.loads(before) if before is not None else {}  # noqa: S302
     unsettled = _restored(listing, old, clock)
     changed = [n for n, stamp in listing.items() if old.get(n) != stamp] if old else list(listing)
     gone = [name for name in old if name not in listing]
     if not changed and not gone and before is not None:
-        return _Seen(path, None, unsettled=unsettled)  # or the same in another order
+        yield _Seen(path, None, unsettled=unsettled)  # or the same in another order
+        return
     from feeds import heading  # not before something changed: most builds never need them
 
     endings = seeds.endings(rules)
@@ -257,27 +260,29 @@ def _compared(
     files = [name for name in changed if not isinstance(listing[name], str)]
     quick = heading.quick(os.fsdecode(path), known)
     largest, early, late = rules.max_size, clock.now - _TICK, clock.now + _TICK
-    for name, head, stamp in seeds.heads(root, path, files, rules):
-        listing[name] = seeds.UNREAD if early < stamp[0] < late else stamp
-        try:
-            row = quick(name, head)
-            if row is None or stamp[2] > largest:
-                where = seeds.path_of(path, name)
-                row = heading.row(name, _explained(root, where, stamp, rules, known))
-            rows.append(row)
-        except SeedError as error:
-            if error.code == "unreadable":
-                unread.append((name, error.detail))
-                listing[name] = seeds.UNREAD
-            else:
-                problems.append((name, error.code, error.detail, error.line))
-        except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
-            problems.append((name, "failed", repr(error), 0))
+    for heads in seeds.heads(root, path, files, rules):
+        for name, head, stamp in heads:
+            listing[name] = seeds.UNREAD if early < stamp[0] < late else stamp
+            try:
+                row = quick(name, head)
+                if row is None or stamp[2] > largest:
+                    where = seeds.path_of(path, name)
+                    row = heading.row(name, _explained(root, where, stamp, rules, known))
+                rows.append(row)
+            except SeedError as error:
+                if error.code == "unreadable":
+                    unread.append((name, error.detail))
+                    listing[name] = seeds.UNREAD
+                else:
+                    problems.append((name, error.code, error.detail, error.line))
+            except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
+                problems.append((name, "failed", repr(error), 0))
+        yield None
     lost = tuple(name for name in gone if name.endswith(endings))
     count = len([name for name in listing if name.endswith(endings)])
     seen = marshal.dumps(listing, _FORMAT)
     change = Change(path, seen, count, tuple(rows), tuple(problems), lost, pictures)
-    return _Seen(path, change, "", tuple(unread), unsettled)
+    yield _Seen(path, change, "", tuple(unread), unsettled)
 
 
 def _restored(listing: Listing, old: Listing, clock: _Clock) -> int:

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 _PORTIONS = 64  # for each process: enough that none waits long for the others at the end
 _PIPE = 1 << 20  # bytes: the most that Linux gives to whom is not root
-_END, _NOTHING = object(), object()
+_END = object()
 
 
 def cores() -> int:
@@ -41,12 +41,14 @@ def cores() -> int:
 
 
 def spread(
-    work: Callable[[Task], Iterable[Result]],
+    work: Callable[[Task], Iterable[Result | None]],
     tasks: Sequence[Task],
     processes: int,
     chores: Iterable[object] = (),
 ) -> Iterator[Result]:
     """Every result of `work` for every task, in no particular order.
+
+    None is no result: where a task takes long, it lets this process look up from it.
 
     While the others have nothing to tell, this process draws `chores`, one by one, and then does
     its share.  With one process, or one task, nothing is forked, and no chore drawn.  What `work`
@@ -54,7 +56,7 @@ def spread(
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
-            yield from work(task)
+            yield from (result for result in work(task) if result is not None)
         return
     import pickle  # noqa: F401  before the workers are forked, so that each has it
 
@@ -64,7 +66,7 @@ def spread(
     os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
     os.close(numbers)
     claimed = _claimed(work, portions, claims)
-    own = chain((_NOTHING for _ in chores), claimed)
+    own = chain((None for _ in chores), claimed)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
         for _ in range(min(processes, count) - 1):
@@ -85,8 +87,10 @@ def spread(
 
 
 def _claimed(
-    work: Callable[[Task], Iterable[Result]], portions: Sequence[Sequence[Task]], claims: int
-) -> Iterator[Result]:
+    work: Callable[[Task], Iterable[Result | None]],
+    portions: Sequence[Sequence[Task]],
+    claims: int,
+) -> Iterator[Result | None]:
     """The results for the portions that this process gets hold of."""
     while claim := os.read(claims, 2):
         for task in portions[int.from_bytes(claim, "big")]:
@@ -112,7 +116,8 @@ def _serve(results: Iterable[object], writing: int) -> None:
         with os.fdopen(writing, "wb") as pipe:
             try:
                 for result in results:
-                    _send(pipe, ("result", result))
+                    if result is not None:
+                        _send(pipe, ("result", result))
                 _send(pipe, ("done", None))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
                 _send(pipe, ("error", error))
@@ -142,7 +147,7 @@ def _gather(children: Iterable[int], own: Iterator[Any]) -> Iterator[Any]:
         ready.register(reading, select.POLLIN)
     while waiting or idle == 0:
         told = ready.poll(idle)
-        if not told and (result := next(own, _END)) is not _NOTHING:
+        if not told and (result := next(own, _END)) is not None:
             if result is _END:
                 idle = None
             else:

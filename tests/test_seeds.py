@@ -144,7 +144,7 @@ def test_a_pipe_that_took_a_files_place_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.md")
     with pytest.raises(SeedError, match="not-a-file"):
         seeds.read(str(tmp_path), "a.md", RULES)
-    found = seeds.heads(str(tmp_path), b"", [b"a.md", b"none.md"], RULES)
+    (found,) = seeds.heads(str(tmp_path), b"", [b"a.md", b"none.md"], RULES)
     assert {name: head for name, head, _ in found} == {
         b"a.md": b"",
         b"none.md": b"",

@@ -54,6 +54,35 @@ def test_chores_come_before_its_share() -> None:
     assert told[:4] == ["chore", "chore", "chore", "work"]
 
 
+def test_nothing_is_no_result() -> None:
+    def work(task: int) -> Iterator[int | None]:
+        yield None
+        yield task
+        yield None
+
+    for processes in (1, 2):
+        assert sorted(workers.spread(work, range(8), processes)) == [*range(8)]
+
+
+def test_a_long_task_of_its_own_is_looked_up_from() -> None:
+    """What the others have to tell is heard before the task has come to its end."""
+
+    def work(task: int) -> Iterator[tuple[int, float] | None]:
+        if os.getpid() != here:
+            yield os.getpid(), time.monotonic()
+            time.sleep(0.1)
+        else:
+            for _ in range(100):
+                time.sleep(0.02)
+                yield None
+
+    here = os.getpid()
+    results = workers.spread(work, range(6), 2)
+    _, sent = next(results)
+    assert time.monotonic() - sent < 1
+    results.close()
+
+
 def test_without_others_no_chore_is_drawn() -> None:
     drawn: list[int] = []
     for processes, count in ((1, 5), (2, 1)):
