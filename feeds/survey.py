@@ -246,43 +246,70 @@ def _compared(
     if not changed and not gone and before is not None:
         yield _Seen(path, None, unsettled=unsettled)  # or the same in another order
         return
-    from feeds import heading  # not before something changed: most builds never need them
-
     endings = seeds.endings(rules)
+    files: list[bytes] = []
+    problems: list[tuple[bytes, str, str, int]] = []
+    pictures = [name for name in gone if not name.endswith(endings)]
+    for name in changed:
+        if not name.endswith(endings):
+            pictures.append(name)
+        elif isinstance(stamp := listing[name], str):
+            problems.append((name, stamp, "", 0))
+        else:
+            files.append(name)
     known = habits(os.fsdecode(path.partition(b"/")[0]))
-    pictures = tuple(
-        seeds.path_of(path, name) for name in (*changed, *gone) if not name.endswith(endings)
-    )
-    changed = [name for name in changed if name.endswith(endings)]
     rows: list[Row] = []
-    problems = [(n, s, "", 0) for n in changed if isinstance(s := listing[n], str)]
     unread: list[tuple[bytes, str]] = []
-    files = [name for name in changed if not isinstance(listing[name], str)]
-    quick = heading.quick(os.fsdecode(path), known)
+    for made, failed in _read(root, path, files, listing, rules, known, clock):
+        rows += made
+        for name, error in failed:
+            if error.code == "unreadable":
+                unread.append((name, error.detail))
+                listing[name] = seeds.UNREAD
+            else:
+                problems.append((name, error.code, error.detail, error.line))
+        yield None
+    lost = tuple(name for name in gone if name.endswith(endings))
+    count = len([name for name in listing if name.endswith(endings)])
+    seen = marshal.dumps(listing, _FORMAT)
+    shown = tuple(seeds.path_of(path, name) for name in pictures)
+    change = Change(path, seen, count, tuple(rows), tuple(problems), lost, shown)
+    yield _Seen(path, change, "", tuple(unread), unsettled)
+
+
+def _read(
+    root: str,
+    path: bytes,
+    files: list[bytes],
+    listing: Listing,
+    rules: Rules,
+    habits: Habits,
+    clock: _Clock,
+) -> Iterator[tuple[list[Row], list[tuple[bytes, SeedError]]]]:
+    """What files of a folder are understood to be, and why others can't be, some at a time.
+
+    Their stamps are put into `listing`.
+    """
+    from feeds import heading  # not before something changed: most builds never need it
+
+    quick = heading.quick(os.fsdecode(path), habits)
     largest, early, late = rules.max_size, clock.now - _TICK, clock.now + _TICK
     for heads in seeds.heads(root, path, files, rules):
+        rows: list[Row] = []
+        failed: list[tuple[bytes, SeedError]] = []
         for name, head, stamp in heads:
             listing[name] = seeds.UNREAD if early < stamp[0] < late else stamp
             try:
                 row = quick(name, head)
                 if row is None or stamp[2] > largest:
                     where = seeds.path_of(path, name)
-                    row = heading.row(name, _explained(root, where, stamp, rules, known))
+                    row = heading.row(name, _explained(root, where, stamp, rules, habits))
                 rows.append(row)
             except SeedError as error:
-                if error.code == "unreadable":
-                    unread.append((name, error.detail))
-                    listing[name] = seeds.UNREAD
-                else:
-                    problems.append((name, error.code, error.detail, error.line))
+                failed.append((name, error))
             except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the others
-                problems.append((name, "failed", repr(error), 0))
-        yield None
-    lost = tuple(name for name in gone if name.endswith(endings))
-    count = len([name for name in listing if name.endswith(endings)])
-    seen = marshal.dumps(listing, _FORMAT)
-    change = Change(path, seen, count, tuple(rows), tuple(problems), lost, pictures)
-    yield _Seen(path, change, "", tuple(unread), unsettled)
+                failed.append((name, SeedError("failed", repr(error))))
+        yield rows, failed
 
 
 def _restored(listing: Listing, old: Listing, clock: _Clock) -> int:
