@@ -11,9 +11,8 @@ the short form of their key is kept, so that a large archive costs little.
 from __future__ import annotations
 
 import json
-import sys
+import struct
 import zlib
-from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity
@@ -130,8 +129,8 @@ class Register:
         Many at once are packed into one row: that takes a tenth of the time of a row for each.
         """
         if len(idents) > _MANY:
-            packed = _little(array("q", idents))
-            self._db.execute("INSERT INTO learnt VALUES (?)", (packed.tobytes(),))
+            packed = struct.pack(f"<{len(idents)}q", *idents)
+            self._db.execute("INSERT INTO learnt VALUES (?)", (packed,))
         else:
             rows = ((ident,) for ident in idents)
             self._db.executemany("INSERT OR IGNORE INTO known VALUES (?)", rows)
@@ -155,9 +154,9 @@ class Register:
         fresh.difference_update(ident for (ident,) in found)
         return fresh
 
-    def _learnt(self) -> Iterator[array[int]]:
+    def _learnt(self) -> Iterator[tuple[int, ...]]:
         for (packed,) in self._db.execute("SELECT idents FROM learnt"):
-            yield _little(array("q", packed))
+            yield struct.unpack(f"<{len(packed) // 8}q", packed)
 
     # -- which article a key means
 
@@ -324,13 +323,6 @@ class Register:
         found = self._db.execute(f"SELECT {_COLUMNS} FROM articles WHERE {where}", values)
         for mark, key, path, *rest in found.fetchall():
             yield Account(mark, _text(key), _text(path), *rest)
-
-
-def _little(numbers: array[int]) -> array[int]:
-    """Numbers from this machine's order of bytes to the one in which they are kept, or back."""
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
 
 
 def _number(heading: Heading) -> bytes:
