@@ -151,6 +151,22 @@ def test_a_pipe_that_took_a_files_place_does_not_hang(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("between", [False, True])
+def test_only_what_was_opened_is_closed(tmp_path: Path, between: bool) -> None:
+    fill(tmp_path, *(f"{n}.md" for n in range(200)))
+    holes = [os.open(tmp_path, os.O_RDONLY) for _ in range(40)]
+    for hole in holes[10:30:3] if between else ():
+        os.close(hole)  # the next files get these numbers, and others behind the last
+    kept = [h for h in holes if not (between and h in holes[10:30:3])]
+    before = set(os.listdir("/proc/self/fd"))
+    names = [b"%d.md" % n for n in range(200)]
+    found = [one for some in seeds.heads(str(tmp_path), b"", names, RULES) for one in some]
+    assert [(name, head) for name, head, _ in found] == [(name, b"x") for name in names]
+    assert set(os.listdir("/proc/self/fd")) == before
+    for hole in kept:
+        os.close(hole)  # raises when it was closed
+
+
 def test_a_link_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a.md").symlink_to("/etc/passwd")
     with pytest.raises(SeedError, match="link"):
