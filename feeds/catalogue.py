@@ -312,7 +312,8 @@ class Catalogue:
         keys = self._db.execute("SELECT key FROM twins")
         shared = {identity.short(key) for (key,) in keys}
         if self._census:
-            return self._census.idents | shared if shared else self._census.idents
+            own = self._census.idents.keys()
+            return own | shared if shared else own
         return shared.union(i for (i,) in self._db.execute("SELECT ident FROM headings"))
 
     def find(self, idents: Collection[int]) -> list[tuple[int, Heading, str]]:

@@ -20,6 +20,7 @@ from feeds import identity
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from feeds.model import Heading
 
@@ -140,10 +141,13 @@ class Register:
         found = {ident for (ident,) in self._db.execute("SELECT ident FROM known")}
         return sorted(found.union(*self._learnt()))
 
-    def unknown(self, idents: Collection[int]) -> set[int]:
+    def unknown(self, idents: AbstractSet[int]) -> AbstractSet[int]:
         """Those of the keys, in their short form, that were never seen."""
+        learnt = [*self._learnt()]
+        if not learnt and not self._db.execute("SELECT 1 FROM known LIMIT 1").fetchone():
+            return idents
         fresh = set(idents)
-        fresh.difference_update(*self._learnt())
+        fresh.difference_update(*learnt)
         if len(fresh) > _MANY:
             found = self._db.execute("SELECT ident FROM known")
         else:

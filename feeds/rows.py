@@ -18,7 +18,9 @@ class Census:
     """What is asked of all headings, kept from the first one on: it takes long to look."""
 
     def __init__(self) -> None:
-        self.idents: set[int] = set()
+        self.idents: dict[
+            int, None
+        ] = {}  # in order: of a set, all are packed in four times as long
         self.alone = True  # no two share a key or a twin, so none can be of one article
         self.noted = False  # something was repaired in one of them
         self.latest = 0  # the last update of all
@@ -28,7 +30,8 @@ class Census:
         """Count the headings of a folder that was not known."""
         twins = [row[4] for row in rows if row[4] is not None]
         many = len(self.idents) + len(self._twins) + len(rows) + len(twins)
-        self.idents.update(row[3] for row in rows)
+        for row in rows:
+            self.idents[row[3]] = None
         self._twins.update(twins)
         self.alone = self.alone and len(self.idents) + len(self._twins) == many
         self.noted = self.noted or any(row[7] for row in rows)
