@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import marshal
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import seeds, workers
 from feeds.catalogue import Catalogue, Change
@@ -93,14 +93,24 @@ class _Clock(NamedTuple):
     hint: Hint | None
 
 
+_Plain = tuple[Any, ...]
+
+
 class _Seen(NamedTuple):
-    """One folder as a worker found it."""
+    """One folder as a worker found it; on its way from there `plain`, as those go fast."""
 
     path: bytes
     change: Change | None  # None: nothing changed, or the folder can't be read
     reason: str = ""  # why it can't
     unread: tuple[tuple[bytes, str], ...] = ()  # seeds that can't be read for now, and why
     unsettled: int = 0
+
+    def plain(self) -> _Plain:
+        return (self.path, tuple(self.change) if self.change else None, *self[2:])
+
+    @classmethod
+    def of(cls, path: bytes, change: tuple[Any, ...] | None, *rest: Any) -> _Seen:
+        return cls(path, Change(*change) if change else None, *rest)
 
 
 def survey(
@@ -142,14 +152,16 @@ def survey(
 
         import feeds.heading  # noqa: F401
 
-    def look(top: bytes) -> Iterator[_Seen | None]:
+    def look(top: bytes) -> Iterator[_Plain | None]:
         for folder in seeds.walk(root, top, rules, None if hint else remembered):
             before = remembered.get(folder.path)
-            yield from _compared(root, folder, before, rules, habits, clock)
+            for seen in _compared(root, folder, before, rules, habits, clock):
+                yield seen and seen.plain()
 
     if hinted or (remembered and catalogue.count() < _FEW):
         processes = 1
-    for seen in _uncollected(workers.spread(look, tops, processes, chores)):
+    for plain in _uncollected(workers.spread(look, tops, processes, chores)):
+        seen = _Seen.of(*plain)
         vanished.discard(seen.path)
         if seen.reason:
             problems.append(Problem("unreadable", seeds.path_of(seen.path), seen.reason))
@@ -189,7 +201,7 @@ def survey(
     )
 
 
-def _uncollected(found: Iterator[_Seen]) -> Iterator[_Seen]:
+def _uncollected(found: Iterator[_Plain]) -> Iterator[_Plain]:
     """The same, without the collector: no cycles arise, and to look for them takes a quarter."""
     collecting = gc.isenabled()
     gc.disable()
