@@ -33,12 +33,17 @@ class Draft(NamedTuple):
     crowded: int  # how many of these are left out already
 
 
-def rendering(draft: Draft, edition: Edition) -> Rendering:
-    """What the documents are made from; how many entries there is room for does not count."""
+def rendering(draft: Draft, edition: Edition, inputs: str = "") -> Rendering:
+    """What the documents are made from; how many entries there is room for does not count.
+
+    `inputs` is what `settled` says, if the documents are written already.
+    """
     feed = draft.feed
-    updated = int(feed.updated.timestamp())
     return Rendering(
-        _inputs(draft), 0, updated, edition.expires[feed.slug], edition.media[feed.slug]
+        inputs or _inputs(draft),
+        updated=int(feed.updated.timestamp()),
+        expires=edition.expires[feed.slug],
+        media=edition.media[feed.slug],
     )
 
 
@@ -109,6 +114,7 @@ class Written(NamedTuple):
     documents: tuple[Document, ...]
     standing: tuple[Standing, ...]
     told: str
+    inputs: str  # stands for what decided the bytes
 
 
 def _rendered(drafts: Sequence[Draft]) -> list[Written]:
@@ -127,4 +133,4 @@ def _written(draft: Draft) -> Iterator[Written]:
         if faults := proof.read(document, fitted.feed):
             raise PublishError(proof.refusal(document, faults))
     standing = tuple(map(forecast.standing, fitted.feed.entries))
-    yield Written(draft.feed.slug, fitted.documents, standing, fitted.told)
+    yield Written(draft.feed.slug, fitted.documents, standing, fitted.told, _inputs(draft))

@@ -121,9 +121,8 @@ def prepare(
         draft = drafts.Draft(
             feed, limits[slug].max_size, edition.lately[slug], edition.crowded[slug]
         )
-        known = renderings.get(slug)
-        same = known and known._replace(entries=0) == drafts.rendering(draft, edition)
-        if everything or edition.vanished[slug] or not same:
+        known = None if everything or edition.vanished[slug] else renderings.get(slug)
+        if not known or known._replace(entries=0) != drafts.rendering(draft, edition):
             pending[slug] = draft
     notes = list(lost)
     bodies: dict[str, bytes | Callable[[], bytes]] = {}
@@ -139,7 +138,7 @@ def prepare(
             bodies[formats.placed(document.name, private=channel.private)] = document.body
         notes.extend(filter(None, [made.told]))
         standing[slug] = made.standing
-        rendering = drafts.rendering(pending[slug], edition)
+        rendering = drafts.rendering(pending[slug], edition, made.inputs)
         renderings[slug] = rendering._replace(entries=len(made.standing))
         expected.append(
             outlooks.of_feed(
