@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from feeds import (
     cadence,
+    decoding,
     enclosures,
     fitting,
     identity,
@@ -301,7 +302,7 @@ def _article(heading: Heading, config: Config, cleaning: Cleaning) -> Article:
     rules = rules_of(config)
     source = config.source(heading.source)
     data = seeds.read(config.paths.seeds, heading.path, rules)
-    text = seeds.decode(data, source.encoding)
+    text = decoding.decode(data, source.encoding)
     folder = posixpath.dirname(heading.path)
 
     def beside(reference: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feeds import (
+    decoding,
     editing,
     enclosures,
     identity,
@@ -90,7 +91,7 @@ def explain(config: Config, path: str, now: int) -> Shown:
     rules = survey.rules_of(config)
     source = config.source(below.partition("/")[0] if "/" in below else "")
     data = seeds.read(config.paths.seeds, below, rules)
-    text = seeds.decode(data, source.encoding)
+    text = decoding.decode(data, source.encoding)
     mtime = seeds.mtime(config.paths.seeds, below)
     reading = survey.explained(
         config.paths.seeds, below, rules, survey.habits(config)(source.folder), mtime

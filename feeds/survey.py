@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
 MANY = 1000  # changed seeds, from which on all feeds are taken to be affected
+_LONG_HEAD = 8192  # bytes in which a heading is looked for when it does not fit in the first KiB
 _TICK = 2_000_000_000  # ns; within the coarsest clock of a file system a file may change unseen
 
 
@@ -58,14 +59,14 @@ def habits(config: Config) -> Callable[[str], Habits]:
 
 def likeness(root: str, rules: Rules) -> Likeness:
     """What tells how much of their text two seeds share."""
-    from feeds import revision
+    from feeds import decoding, revision
 
     sketches: dict[str, frozenset[int]] = {}
 
     def sketch(heading: Heading) -> frozenset[int]:
         if heading.path not in sketches:
             try:
-                text = seeds.decode(seeds.read(root, heading.path, rules)).text
+                text = decoding.decode(seeds.read(root, heading.path, rules)).text
             except SeedError:
                 text = ""  # it is held back later, with its reason
             sketches[heading.path] = revision.sketch(text.partition("------")[2] or text)
@@ -354,14 +355,14 @@ def _explained(root: str, path: str, stamp: Stamp, rules: Rules, habits: Habits)
 
 def explained(root: str, path: str, rules: Rules, habits: Habits, mtime: int) -> Reading:
     """The heading of the seed at `path` with how it was come by; raises SeedError."""
-    from feeds import heading
+    from feeds import decoding, heading
 
-    data = seeds.read(root, path, rules, seeds.LONG_HEAD)
-    text = seeds.decode_head(data) if data.strip() else None
+    data = seeds.read(root, path, rules, _LONG_HEAD)
+    text = decoding.decode_head(data) if data.strip() else None
     note = ""
     if text is None or text.startswith("\ufeff"):
-        whole = seeds.decode(seeds.read(root, path, rules), habits.encoding)
-        text, note = whole.text[: seeds.LONG_HEAD], whole.note
+        whole = decoding.decode(seeds.read(root, path, rules), habits.encoding)
+        text, note = whole.text[:_LONG_HEAD], whole.note
     reading = heading.explain(text, path, habits, mtime)
     if note:
         notes = (note, *reading.heading.notes)
