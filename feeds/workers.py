@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 
 
 _PORTIONS = 64  # for each process: enough that none waits long for the others at the end
+_MOST = 2048  # portions: their numbers fit into the smallest pipe, so that no one waits to write
 _PIPE = 1 << 20  # bytes: the most that Linux gives to whom is not root
 _PICKLED = b"p"  # how a message begins that is not marshalled: no tuple begins so
 _END = object()
@@ -60,7 +61,7 @@ def spread(
         for task in tasks:
             yield from (result for result in work(task) if result is not None)
         return
-    count = min(processes * _PORTIONS, len(tasks))
+    count = min(processes * _PORTIONS, _MOST, len(tasks))
     portions = [tasks[number::count] for number in range(count)]
     claims, numbers = os.pipe()  # who is done with one portion takes the next from here
     os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))

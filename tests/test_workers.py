@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -40,6 +41,29 @@ def test_this_process_does_its_share() -> None:
     owners = set(workers.spread(slow, range(8), 2))
     assert len(owners) == 2
     assert os.getpid() in owners
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets us shrink a pipe")
+def test_many_processes_in_small_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = os.pipe
+
+    def small() -> tuple[int, int]:
+        ends = made()
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)  # as for a user who has many of them
+        return ends
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(os, "pipe", small)
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    try:
+        results = list(workers.spread(squares, range(1, 4001), 40))
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert len([n for n, _ in results if n > 0]) == 4000
 
 
 def test_chores_come_before_its_share() -> None:
