@@ -222,6 +222,7 @@ _ZONES = {
     "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
 }  # fmt: skip
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-/.](\d\d?)[-/.](\d\d?)(?!\d)")
 # They differ in every field, so what a text leaves out comes back different.
 _DEFAULTS = (datetime(1996, 1, 1, 0, 0, 0), datetime(2004, 12, 31, 23, 0, 0))  # noqa: DTZ001
 
@@ -230,7 +231,7 @@ def _other(text: str, zone: tzinfo) -> Instant:
     """What dateutil makes of the text, when that does not depend on what it left out."""
     years = {int(year) for year in _YEAR.findall(text)}
     if not years:
-        raise DateError("no year of four digits")
+        raise DateError("no year of four digits that stands alone")
     from dateutil import parser  # 36 ms: only the odd date pays for it
 
     def known(name: str | None, offset: int | None) -> tzinfo | None:
@@ -249,7 +250,10 @@ def _other(text: str, zone: tzinfo) -> Instant:
         raise DateError(f"not a date: {error}") from None
     if first.date() != second.date() or first.year not in years:
         raise DateError("day, month or year is missing")
-    if first.date() != european.date():
+    if ordered := _YEAR_FIRST.search(text):  # then the month comes next, whatever dateutil thinks
+        if (first.year, first.month, first.day) != tuple(map(int, ordered.groups())):
+            raise DateError("no such date")
+    elif first.date() != european.date():
         raise DateError("day and month can't be told apart")
     moment = first if first.tzinfo else first.replace(tzinfo=zone)
     try:
