@@ -28,7 +28,7 @@ from feeds.shelf import LATER
 from feeds.shelving import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from feeds.article import Cleaning
     from feeds.catalogue import Catalogue
@@ -109,10 +109,10 @@ def build(
     every = shelf.archives()
     wanted = recipe(channel, config)
     pending = [one for one in every if one.made != wanted and (one.made == LATER) is later]
-    tasks = _tasks(channel, catalogue, ledger, now, every, pending)
     published: dict[str, Published] = {}
     written: list[str] = []
-    if tasks:
+    while tasks := _tasks(channel, catalogue, ledger, now, every, pending):
+        pending = []
         packed = config.publish.precompressed
         ledger.promise(
             [name for task in tasks.values() for name in names(channel, task.archive, packed)]
@@ -122,13 +122,15 @@ def build(
         count = cores + 1 if cores > 1 else 1  # one of them is always waiting for the disk
         for done, made in enumerate(workers.spread(worker, [*tasks.values()], count), 1):
             task = tasks[made.number]
-            shelf.put(task.archive._replace(made=wanted, media=made.media))
-            shelf.drop(_lost(task, made))
+            heirs = {row for row, error in made.held if catalogue.hold(row, error)}
+            if heirs:  # another file of such an article takes its place: it is made once more
+                pending.append(task.archive)
+            recipes = task.archive.made if heirs else wanted
+            shelf.put(task.archive._replace(made=recipes, media=made.media))
+            shelf.drop(_lost(task, made, heirs))
             ledger.register.keep_all(made.accounts)
             for mark, text in made.texts:
                 ledger.register.keep_text(mark, text)
-            for row, error in made.held:
-                catalogue.hold(row, error)
             for row, notes in made.notes:
                 catalogue.remark(row, notes)
             published |= made.published
@@ -141,9 +143,9 @@ def build(
     return Built(published, tuple(written), tuple(sorted(media)))
 
 
-def _lost(task: _Task, made: _Made) -> list[str]:
-    """The marks of articles that turned out to be none."""
-    rows = {row for row, _ in made.held}
+def _lost(task: _Task, made: _Made, heirs: Container[int]) -> list[str]:
+    """The marks of articles that turned out to be none, and that no other file holds."""
+    rows = {row for row, _ in made.held if row not in heirs}
     return [mark for mark, found, _ in task.members if found.row in rows]
 
 
@@ -183,7 +185,7 @@ def _tasks(
 
 
 class _Worker:
-    """Makes one archive document; called in a process of its own."""
+    """Makes one archive document, in whichever process."""
 
     def __init__(
         self, channel: Channel, config: Config, catalogue: Catalogue, now: int, *, texts: bool

@@ -474,15 +474,22 @@ class Catalogue:
             "INSERT INTO problems VALUES (?, ?, ?, '', 0)", ((*place, note) for note in notes)
         )
 
-    def hold(self, row: int, error: SeedError) -> None:
-        """Keep the article in a row out of every feed, until its seed changes."""
+    def hold(self, row: int, error: SeedError) -> bool:
+        """Keep the file in a row out of every feed, until it changes.
+
+        Whether another file of the same article takes its place.
+        """
+        from feeds import twins
+
         self._census = None
+        heir = twins.leave(self._db, self.heading, row)
         heading = self.heading(row)
         name = os.fsencode(heading.path.rpartition("/")[2])
         for table in ("headings", "articles"):
             self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
         problem = (row >> 32, name, error.code, error.detail, error.line)
         self._db.execute("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", problem)
+        return heir
 
     def forget_articles(self, keep: Collection[int]) -> None:
         """Forget every article but those in the rows `keep`; of the pictures, those they show."""

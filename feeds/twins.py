@@ -89,6 +89,22 @@ def settle(
         affected.extend(heading(row) for row in sorted(there))
 
 
+def leave(db: sqlite3.Connection, heading: Callable[[int], Heading], row: int) -> bool:
+    """Take the file in a row out of its article, of which the newest of the others is published.
+
+    Whether there is another.  The article keeps its key.
+    """
+    found = db.execute("SELECT winner FROM twins WHERE row = ?", (row,)).fetchone()
+    if found is None:
+        return False
+    db.execute("DELETE FROM twins WHERE row = ?", (row,))
+    rows = db.execute("SELECT row FROM twins WHERE winner = ?", found).fetchall()
+    if found[0] == row and rows:
+        heir = max((_Member(one, heading(one)) for (one,) in rows), key=lambda member: member.age)
+        db.execute("UPDATE twins SET winner = ? WHERE winner = ?", (heir.row, row))
+    return bool(rows)
+
+
 def families(db: sqlite3.Connection) -> Iterator[Family]:
     """What `settle` decided, in no particular order."""
     found: dict[tuple[int, str], list[int]] = {}

@@ -638,6 +638,36 @@ def test_an_article_in_two_sources_stands_in_the_feed_of_both(
     assert site.titles("politics") == shared
 
 
+BROKEN = b" " * 9000 + b"\xff\xd9\x81" * 400  # beyond what is read of a head, and in no encoding
+
+
+@pytest.mark.parametrize("feed", ["limit = 100", "limit = 1\narchive = true"])
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_twin_that_can_not_be_read_leaves_its_place_to_the_other(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, days: int, feed: str
+) -> None:
+    site.configure(f"[[feed]]\nslug = 'all'\n{feed}\n")
+    captured = (NOW - 80 * DAY) * 1000
+    epoch = captured + days * DAY * 1000
+    site.write("s/1_a.md", article(1, epoch=captured))
+    site.write("s/1_b.md", article(1, epoch=epoch).encode() + BROKEN)
+    site.write("s/1_c.md", article(1, epoch=epoch + 1000).encode() + BROKEN)
+    for number in range(2, 60):
+        site.write(f"s/{number}.md", article(number))
+    report = site.build()
+    assert {p.path for p in report.held} == ({"s/1_b.md", "s/1_c.md"} if days > 0 else set())
+    documents = [body.decode() for name, body in site.bytes().items() if name.endswith("atom.xml")]
+    assert sum(text.count("<title>Article 1</title>") for text in documents) == 1
+    assert site.bytes() == fresh(site, tmp_path_factory)
+    site.write("s/1_a.md", article(1, title="Article one", epoch=captured))
+    site.write("s/60.md", article(60))
+    site.build()
+    documents = [body.decode() for name, body in site.bytes().items() if name.endswith("atom.xml")]
+    assert sum(text.count("<title>Article one</title>") for text in documents) == 1
+    os.unlink(site.root / "seeds/s/1_a.md")
+    assert {p.path for p in site.build(accept=True).held} == {"s/1_b.md", "s/1_c.md"}
+
+
 # --- pictures -----------------------------------------------------------------------------------
 
 
