@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from feeds import album
 from feeds.glance import copy
 from feeds.model import Article, Heading, Picture, Problem, SeedError, StateError
-from feeds.rows import Census, insert
+from feeds.rows import COLUMNS, Census, insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from feeds.model import Row
     from feeds.twins import Decisions, Family, Likeness
 
-_COLUMNS = "name, published, updated, ident, twin, title, link, notes"
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
-_SPANS = 100  # folders
 _PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
 _SCHEMA = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -207,7 +205,7 @@ class Catalogue:
             self._census.add(rows)
         if rows:  # the first says where; each further one goes behind the last there is
             insert(self._db, "INSERT INTO headings", [(folder << 32, *rows[0])])
-            insert(self._db, f"INSERT INTO headings ({_COLUMNS})", rows[1:])
+            insert(self._db, f"INSERT INTO headings ({COLUMNS})", rows[1:])
         return len(rows)
 
     def _mended(
@@ -275,9 +273,7 @@ class Catalogue:
         """The heading in one row."""
         from feeds import twins  # not needed where nothing changed
 
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM headings WHERE row = ?", (row,)
-        ).fetchone()
+        found = self._db.execute(f"SELECT {COLUMNS} FROM headings WHERE row = ?", (row,)).fetchone()
         path = self._db.execute("SELECT path FROM folders WHERE id = ?", (row >> 32,)).fetchone()[0]
         return self._made(path, found)._replace(beside=twins.beside(self._db, row))
 
@@ -352,44 +348,10 @@ class Catalogue:
     def newest(
         self, now: int, order: str, source: str | None, chunk: int
     ) -> Iterator[tuple[int, Heading]]:
-        """The articles that are due at `now`, newest first, with their rows; one for each article.
+        """The articles that are due at `now`, newest first, as `newest.newest` has them."""
+        from feeds import newest
 
-        `order` is "published" or "updated"; ties are settled by the other date, then by identity.
-        They are fetched `chunk` at a time, then twice as many, and so on.  Those of a `source` are
-        those of which any file lies in it.
-        """
-        from feeds import twins
-
-        folders = dict(self._db.execute("SELECT id, path FROM folders"))
-        updated = f"CASE WHEN updated > {now:d} THEN published ELSE updated END"
-        keys = (
-            f"published DESC, {updated} DESC"
-            if order == "published"
-            else f"{updated} DESC, published DESC"
-        )
-        where = ""
-        if source is not None:
-            top = os.fsencode(source)
-            inside = [n for n, path in folders.items() if path.partition(b"/")[0] == top]
-            # Spans, as they are looked up where they stand; too many are more than SQLite takes.
-            spans = (f"row BETWEEN {n << 32} AND {(n + 1 << 32) - 1}" for n in inside)
-            many = f"row >> 32 IN ({', '.join(map(str, inside))})"
-            ours = " OR ".join(spans) if 0 < len(inside) <= _SPANS else many
-            where = f"AND ({ours} OR row IN (SELECT winner FROM twins WHERE {ours}))"
-        if self._db.execute("SELECT 1 FROM twins LIMIT 1").fetchone():
-            where += " AND row NOT IN (SELECT row FROM twins WHERE row <> winner)"
-        query = f"""SELECT row, {_COLUMNS} FROM headings WHERE published <= {now:d} {where}
-                    ORDER BY {keys}, ident LIMIT ? OFFSET ?"""
-        start = 0
-        while True:
-            found = self._db.execute(query, (chunk, start)).fetchall()
-            for row, *columns in found:
-                made = self._made(folders[row >> 32], columns)
-                yield row, made._replace(beside=twins.beside(self._db, row)).clipped(now)
-            if len(found) < chunk:
-                return
-            start += chunk
-            chunk *= 2
+        return newest.newest(self._db, self._made, now, order, source, chunk)
 
     def every(self) -> list[tuple[int, Heading]]:
         """All headings with their rows, twins and future ones included."""

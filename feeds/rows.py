@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from feeds.model import Row
 
+COLUMNS = "name, published, updated, ident, twin, title, link, notes"  # of a `Row`
 _TOGETHER = 64  # rows in one statement: half the work of one by one; with more it is no faster
 
 

@@ -69,11 +69,12 @@ def merged(
     if not added:
         return window
 
-    def order(one: tuple[int, Heading]) -> tuple[int, int, int]:
+    def order(one: tuple[int, Heading]) -> tuple[int, int, int, str]:
         heading = one[1]
         dates = (-heading.published, -heading.updated)
         ident = identity.short(identity.key(heading))
-        return (*(dates if channel.order == "published" else dates[::-1]), ident)
+        first, second = dates if channel.order == "published" else dates[::-1]
+        return first, second, ident, heading.path
 
     return sorted((*window, *added), key=order)
 

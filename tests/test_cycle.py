@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from test_images import png
 
-from feeds import config, cycle, workers
+from feeds import config, cycle, seeds, workers
 from feeds.model import ConfigError, PublishError, StateError
 
 DAY = 86_400
@@ -184,6 +184,29 @@ def test_ties_are_settled_the_same_way(
         site.write(f"s/{number}.md", article(number, **dated(NOW - DAY)))
     site.build()
     assert site.bytes() == fresh(site, tmp_path_factory)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 29])
+def test_ties_of_one_address_are_settled_by_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Whichever folder was read first, as that depends on how fast the processes are."""
+    made = []
+    for order in (1, -1):
+        site = Site(tmp_path / str(order))
+        site.root.mkdir()
+        site.configure(f"[[feed]]\nslug = 'all'\nlimit = {limit}\n")
+        for number in range(30):
+            words = " ".join(f"word{number}of{place}" for place in range(30))
+            text = article(1, title=f"Title {number}", body=f"<p>{words}</p>")
+            site.write(f"s{number:02}/a.md", text)
+        with monkeypatch.context() as patched:
+            tops = seeds.tops
+            patched.setattr(seeds, "tops", lambda *given: tops(*given)[::order])  # noqa: B023
+            site.build()
+        assert site.titles() == [f"Title {number}" for number in range(limit)]
+        made.append(site.bytes())
+    assert made[0] == made[1]
 
 
 # --- law 2: incremental equals fresh ------------------------------------------------------------
