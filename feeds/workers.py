@@ -55,7 +55,8 @@ def spread(
 
     While the others have nothing to tell, this process draws `chores`, one by one, and then does
     its share.  With one process, or one task, nothing is forked, and no chore drawn.  What `work`
-    raises is raised here; when a child dies without a word, FeedsError is.
+    raises is raised here; when a child dies without a word, FeedsError is.  Where the system allows
+    fewer processes, fewer do it all.
     """
     if processes < 2 or len(tasks) < 2:
         for task in tasks:
@@ -70,14 +71,8 @@ def spread(
     own = chain((None for _ in chores), claimed)
     children: dict[int, int] = {}  # the end to read from -> process id
     try:
-        for _ in range(min(processes, count) - 1):
-            reading, writing = _pipe()
-            child = os.fork()
-            if child == 0:
-                os.close(reading)
-                _serve(claimed, writing)
-            os.close(writing)
-            children[reading] = child
+        while len(children) < min(processes, count) - 1 and _begin(claimed, children):
+            pass
         yield from _gather(children, own)
     finally:
         os.close(claims)
@@ -85,6 +80,30 @@ def spread(
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
+
+
+def _begin(results: Iterable[object], children: dict[int, int]) -> bool:
+    """Fork a child that tells these results; False where the system allows no more."""
+    try:
+        reading, writing = _pipe()
+    except OSError:
+        return False
+    # An interrupt must find either no child or one that ignores it and that the parent knows.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what it means
+            os.close(reading)
+            _serve(results, writing)
+        children[reading] = child
+    except OSError:
+        os.close(reading)
+        return False
+    finally:
+        os.close(writing)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return True
 
 
 def _claimed(
@@ -113,7 +132,6 @@ def _serve(results: Iterable[object], writing: int) -> None:
     status = 1
     try:
         gc.freeze()  # what the parent made is not looked through, so its pages stay shared
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         with os.fdopen(writing, "wb") as pipe:
             try:
                 for result in results:

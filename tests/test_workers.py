@@ -242,3 +242,44 @@ def test_a_long_task_does_not_hold_up_the_others() -> None:
 
     found = dict(workers.spread(work, range(40), 2))
     assert sum(pid == found[0] for pid in found.values()) < 10
+
+
+FORKING = """
+import errno, os, signal, sys
+from feeds import workers
+
+def work(task):
+    yield task
+
+fork = os.fork
+def forked():
+    {forking}
+os.fork = forked
+before = os.listdir("/proc/self/fd")
+try:
+    print(sorted(workers.spread(work, range(20), 12)) == [*range(20)], flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(os.getpid(), os.listdir("/proc/self/fd") == before, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.parametrize(
+    ("forking", "expected"),
+    [
+        # An interrupt that finds a child just born: it must not go on as if it were the parent.
+        (
+            "child = fork(); child or os.kill(os.getpid(), signal.SIGINT); return child",
+            "True",
+        ),
+        ("os.kill(os.getpid(), signal.SIGINT); return fork()", "interrupted"),
+        ("raise OSError(errno.EAGAIN, 'no more processes')", "True"),
+    ],
+)
+def test_forks_that_are_disturbed(forking: str, expected: str) -> None:
+    code = FORKING.format(forking=forking)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        told, _ = run.communicate(timeout=60)
+    assert told == f"{expected}\n{run.pid} True\n"
+    assert run.returncode == 0
