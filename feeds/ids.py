@@ -281,14 +281,16 @@ def take(register: Register, text: str, name: str) -> int:
     if not text:
         raise FeedsError(f"{name}: it is empty; `feeds ids export` writes what is read here")
     count = 0
+    known: set[int] = set()
     # Not splitlines(), which would part a line where an address or a title holds U+2028.
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
-            count += _taken(register, _strict(json.loads(line)), number)
+            count += _taken(register, _strict(json.loads(line)), number, known)
         except KeyError as error:
             raise FeedsError(f"{name}:{number}: it is no export of ids: no {error}") from None
         except (ValueError, OverflowError) as error:
             raise FeedsError(f"{name}:{number}: it is no export of ids: {error}") from None
+    register.learn(register.unknown(known))
     register.keep_fact("again", "import")
     return count
 
@@ -303,7 +305,8 @@ def _strict(told: Any) -> dict[str, Any]:
     return told
 
 
-def _taken(register: Register, told: dict[str, Any], number: int) -> int:
+def _taken(register: Register, told: dict[str, Any], number: int, known: set[int]) -> int:
+    """Take over one line, but for the keys it says are `known`; how many articles it tells of."""
     if number == 1:
         if told["format"] != _FORMAT:
             raise ValueError(f"its format is {told['format']!r}; known is {_FORMAT!r}")
@@ -312,8 +315,11 @@ def _taken(register: Register, told: dict[str, Any], number: int) -> int:
         if told.get("begun") and not register.fact("begun"):
             register.keep_fact("begun", str(_read(told["begun"])))  # what is unknown has arrived
     elif "known" in told:
-        numbers = (int(one, 16) for one in told["known"].split())
-        register.learn([n - (1 << 64) if n >> 63 else n for n in numbers])
+        for one in told["known"].split():
+            key = int(one, 16)
+            if not 0 <= key < 1 << 64:
+                raise ValueError(f"{one!r} is no number of 64 bits")
+            known.add(key - (1 << 64) if key >> 63 else key)
     elif "article" in told:
         register.keep(_account(told["article"], told))
         return 1

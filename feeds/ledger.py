@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _APPLICATION = 0x4C454447  # "LEDG"
 _VERSION = 4
+_OLDEST = 3  # that is taken over
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS documents (
         name TEXT PRIMARY KEY, digest TEXT, size INTEGER, mtime INTEGER
@@ -96,6 +97,11 @@ class Ledger:
         if version > _VERSION:
             raise StateError(
                 f"{self._path}: a newer version of feeds wrote it; use that one, or a newer one"
+            )
+        if 0 < version < _OLDEST:
+            raise StateError(
+                f"{self._path}: a version of feeds before 1.0 wrote it, which this one can't read;"
+                " move it away"
             )
         if version < _VERSION:
             from feeds import register, shelf

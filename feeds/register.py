@@ -49,6 +49,7 @@ SCHEMA = """
 """
 _CHANGES = 5000  # that are remembered
 _MANY = 1000  # questions that take longer than to read all answers
+_FEW = 16  # keys that are sooner looked for among those packed than all are unpacked
 _COLUMNS = "mark, key, path, title, published, arrived, began, changed, version, fingerprint"
 
 
@@ -139,15 +140,18 @@ class Register:
     def known(self) -> list[int]:
         """Every key that was ever seen, in its short form, in order."""
         found = {ident for (ident,) in self._db.execute("SELECT ident FROM known")}
-        return sorted(found.union(*self._learnt()))
+        return sorted(found.union(*map(_unpacked, self._packs())))
 
     def unknown(self, idents: AbstractSet[int]) -> AbstractSet[int]:
         """Those of the keys, in their short form, that were never seen."""
-        learnt = [*self._learnt()]
-        if not learnt and not self._db.execute("SELECT 1 FROM known LIMIT 1").fetchone():
+        packs = self._packs()
+        if not packs and not self._db.execute("SELECT 1 FROM known LIMIT 1").fetchone():
             return idents
-        fresh = set(idents)
-        fresh.difference_update(*learnt)
+        if len(idents) <= _FEW:
+            fresh = {one for one in idents if not any(_among(packed, one) for packed in packs)}
+        else:
+            fresh = set(idents)
+            fresh.difference_update(*map(_unpacked, packs))
         if len(fresh) > _MANY:
             found = self._db.execute("SELECT ident FROM known")
         else:
@@ -158,9 +162,8 @@ class Register:
         fresh.difference_update(ident for (ident,) in found)
         return fresh
 
-    def _learnt(self) -> Iterator[tuple[int, ...]]:
-        for (packed,) in self._db.execute("SELECT idents FROM learnt"):
-            yield struct.unpack(f"<{len(packed) // 8}q", packed)
+    def _packs(self) -> list[bytes]:
+        return [packed for (packed,) in self._db.execute("SELECT idents FROM learnt")]
 
     # -- which article a key means
 
@@ -327,6 +330,19 @@ class Register:
         found = self._db.execute(f"SELECT {_COLUMNS} FROM articles WHERE {where}", values)
         for mark, key, path, *rest in found.fetchall():
             yield Account(mark, _text(key), _text(path), *rest)
+
+
+def _unpacked(packed: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(packed) // 8}q", packed)
+
+
+def _among(packed: bytes, ident: int) -> bool:
+    """Whether a key is among these, without unpacking them all."""
+    wanted, at = struct.pack("<q", ident), -1
+    while (at := packed.find(wanted, at + 1)) % 8:
+        if at < 0:
+            return False
+    return True
 
 
 def _number(heading: Heading) -> bytes:

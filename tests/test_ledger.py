@@ -8,14 +8,17 @@ import resource
 import shutil
 import signal
 import sqlite3
+import struct
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import BASIC, NOW, Site, article
+from hypothesis import given
+from hypothesis import strategies as st
 
-from feeds import cli, cycle, ids
+from feeds import cli, cycle, ids, register
 from feeds.ledger import opened
 from feeds.model import FeedsError, PublishError, StateError
 
@@ -178,6 +181,52 @@ def test_many_keys_are_known_as_few_are(tmp_path: Path) -> None:
         assert kept.register.unknown({5, 6, 7}) == {6, 7}
         some = set(range(8, 4000))
         assert kept.register.unknown(some) == some - many
+
+
+@given(st.lists(st.sampled_from([0, 1, -1, 255, 256, 1 << 8 | 1 << 16, -256, 1 << 56]), max_size=5))
+def test_a_key_is_found_among_many_where_it_begins(keys: list[int]) -> None:
+    """Not where the end of one and the beginning of the next look like it."""
+    packed = struct.pack(f"<{len(keys)}q", *keys)
+    for key in (0, 1, -1, 255, 256, 1 << 8 | 1 << 16, -256, 1 << 56, 65_536, 1 << 40):
+        assert register._among(packed, key) == (key in keys)
+
+
+def test_what_was_imported_again_takes_no_more_room(built: Site) -> None:
+    lines = [
+        f'{{"known": "{" ".join(f"{line:02x}{n:014x}" for n in range(1100))}"}}'
+        for line in range(3)
+    ]
+    assert cli.main(["ids", "export", "ids.txt"]) == 0
+    Path("ids.txt").write_text("\n".join([Path("ids.txt").read_text().rstrip(), *lines]) + "\n")
+    sizes = []
+    for _ in range(3):
+        assert cli.main(["ids", "import", "ids.txt"]) == 0
+        with sqlite3.connect(ledger(built)) as db:
+            sizes.append(db.execute("SELECT total(length(idents)) FROM learnt").fetchone()[0])
+        db.close()
+    assert sizes == [3300 * 8] * 3
+
+
+@pytest.mark.parametrize("key", ["1" * 20, "-1", "x"])
+def test_an_export_with_a_key_that_is_none(
+    built: Site, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    assert cli.main(["ids", "export", "ids.txt"]) == 0
+    keys = " ".join([*(f"{n:016x}" for n in range(1100)), key])
+    with open("ids.txt", "a") as file:
+        file.write(f'{{"known": "{keys}"}}\n')
+    assert cli.main(["ids", "import", "ids.txt"]) == 3
+    assert "ids.txt:12: it is no export of ids: " in capsys.readouterr().err
+
+
+def test_a_ledger_from_before_the_first_release_is_refused(
+    built: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sqlite3.connect(ledger(built)) as db:
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    assert cli.main(["generate", "--offline"]) == 3
+    assert "a version of feeds before 1.0 wrote it" in capsys.readouterr().err
 
 
 def test_plan_writes_nothing(built: Site) -> None:
