@@ -14,6 +14,7 @@ import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 from feeds import album
 from feeds.glance import copy
@@ -46,7 +47,8 @@ _SCHEMA = """
         row INTEGER PRIMARY KEY, lookups TEXT, notes TEXT, article TEXT, content TEXT
     );
 """
-
+_TABLES = _SCHEMA + album.SCHEMA
+_VERSION = crc32(_TABLES.encode()) & 0x7FFF_FFFF  # other tables are another version
 
 # What the questions of each build are answered from at once.  To keep these up costs a first build
 # more than it saves; a process that builds over and over wins.
@@ -110,8 +112,11 @@ class Catalogue:
             elif mark != _APPLICATION:
                 raise StateError(f"{path}: it is no catalogue of feeds; move it away")
             db.execute("BEGIN")
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pictures'").fetchone():
-                for statement in (_SCHEMA + album.SCHEMA).split(";"):
+            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+                for (name,) in db.execute(tables).fetchall():
+                    db.execute(f"DROP TABLE {name}")
+                for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_VERSION}"):
                     db.execute(statement)
         except sqlite3.DatabaseError as error:
             db.close()

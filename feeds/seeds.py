@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 UNREAD: Stamp = (0, 0, 0, 0)  # no file's stamp: stands for one that is not known
 _BATCH = 64  # heads
+_TOO_MANY = {errno.EMFILE, errno.ENFILE}  # files are open
 HEAD = 1024  # bytes that nearly always hold the whole heading
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".ico", ".jxl")
 
@@ -231,11 +232,14 @@ def _heads(names: list[bytes], place: int, flags: int) -> list[tuple[bytes, byte
                 files.append(file)
                 status = os.fstat(file)  # before reading: what is written meanwhile is seen again
                 found.append((name, os.read(file, HEAD), stamp(status)))
-            except OSError:  # also when a pipe took the file's place
+            except OSError as error:  # also when a pipe took the file's place
+                if files and error.errno in _TOO_MANY:
+                    break
                 found.append((name, b"", UNREAD))
     finally:
         _close(files)
-    return found
+    rest = names[len(found) :]
+    return [*found, *_heads(rest, place, flags)] if rest else found
 
 
 def _close(files: list[int]) -> None:

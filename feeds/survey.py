@@ -350,7 +350,8 @@ def _explained(root: str, path: str, stamp: Stamp, rules: Rules, habits: Habits)
     mtime, _, size, _ = stamp
     if size > rules.max_size:
         raise SeedError("too-large", f"{size} bytes; at most {rules.max_size}")
-    return explained(root, path, rules, habits, mtime // 1_000_000_000).heading
+    seconds = seeds.mtime(root, path) if stamp == seeds.UNREAD else mtime // 1_000_000_000
+    return explained(root, path, rules, habits, seconds).heading
 
 
 def explained(root: str, path: str, rules: Rules, habits: Habits, mtime: int) -> Reading:

@@ -605,6 +605,32 @@ def test_undated_articles_by_their_files_time(site: Site) -> None:
     assert site.items()[0]["date_published"] == "2020-09-13T12:26:40+00:00"
 
 
+def test_undated_articles_that_could_not_be_opened_at_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure('[dates]\nmissing = "mtime"\n')
+    path = site.write("s/1.md", seed(epoch=None, date=None))
+    os.utime(path, (1600000000, 1600000000))
+    monkeypatch.setattr(seeds, "heads", lambda *_: iter([[(b"1.md", b"", seeds.UNREAD)]]))
+    site.build()
+    assert site.items()[0]["date_published"] == "2020-09-13T12:26:40+00:00"
+
+
+def test_a_catalogue_with_other_tables_is_made_anew(site: Site) -> None:
+    for number in range(5):
+        site.write(f"s/{number}.md", article(number))
+    site.build()
+    before = site.bytes()
+    with sqlite3.connect(site.root / ".feeds/catalogue.sqlite") as db:
+        db.executescript("ALTER TABLE articles DROP COLUMN content; PRAGMA user_version = 1;")
+    db.close()
+    site.write("s/5.md", article(5))
+    report = site.build()
+    assert report.read == 6
+    assert len(site.items()) == 6
+    assert before.keys() == site.bytes().keys()
+
+
 # --- twins --------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The seed folder: what is listed, what is read, how bytes become text."""
 
 import os
+import resource
 import socket
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -193,6 +194,19 @@ def test_pictures_only_inside(tmp_path: Path) -> None:
     assert found == dict.fromkeys(found, False) | {"a/p.jpg": True}
     assert seeds.picture(str(root), "in.jpg", RULES._replace(follow_links=True))
     assert not seeds.picture(str(root), "link.jpg", RULES._replace(follow_links=True))
+
+
+def test_heads_where_few_files_may_be_open(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"{n}.md" for n in range(100)))
+    held = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 5, held[1]))
+    try:
+        names = [b"%d.md" % n for n in range(100)]
+        found = [one for some in seeds.heads(str(tmp_path), b"", names, RULES) for one in some]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, held)
+    assert [(name, head) for name, head, _ in found] == [(name, b"x") for name in names]
+    assert all(stamp != seeds.UNREAD for _, _, stamp in found)
 
 
 @pytest.mark.parametrize("name", ["a\nb.md", "a\x1b[31m.md", os.fsdecode(b"\xff.md"), "泡泡.md"])
