@@ -121,6 +121,3 @@ def chosen(
 
 def _small(width: int, height: int) -> bool:
     return (0 < width < 50 and 0 < height < 50) or 0 < width < 8 or 0 < height < 8
-
-
-# --- over the network ---------------------------------------------------------------------------

@@ -87,7 +87,8 @@ def quick(folder: str, habits: Habits) -> Callable[[bytes, bytes], Row | None]:
 
     It says what `explain` and `row` say of a seed in the common form, at a fraction of their cost,
     and None of all others.  The bytes need not hold the whole header: whatever is not all there is
-    not in the common form.
+    not in the common form.  Of the body it says nothing: what is wrong with that is seen when the
+    whole seed is read.
     """
     if habits.trim:
         return lambda _name, _head: None
