@@ -36,6 +36,7 @@ from feeds.tables import (
     Websub,
 )
 
+SAMPLE = "https://example.org/feeds/"  # the url that `feeds init` writes: nobody's
 NAME = "config.toml"
 _RESERVED = ("media", "feeds.opml", "index.html", "style.css")
 
@@ -123,7 +124,7 @@ def load(path: str) -> Config:
     """
     shown = os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:  # Windows puts a mark at the beginning
             text = file.read()
     except FileNotFoundError:
         raise ConfigError((
@@ -146,8 +147,8 @@ def stamp(path: str) -> tuple[int, ...]:
 def state_of(path: str) -> str:
     """The state folder that the file at `path` names, though the rest of it may be wrong."""
     try:
-        with open(path, "rb") as file:
-            named = tomllib.load(file).get("paths", {}).get("state")
+        with open(path, encoding="utf-8-sig") as file:
+            named = tomllib.loads(file.read()).get("paths", {}).get("state")
     except (OSError, ValueError, AttributeError):
         named = None
     state = named if isinstance(named, str) and named else Paths._field_defaults["state"].default
@@ -241,7 +242,7 @@ def _judge(config: Config, reader: Reader) -> None:
         (seeds, out, "seeds: they lie in out, which is cleared of what no feed needs"),
         (state, out, "state: it lies in out, so it would be published"),
     ):
-        if f"{one}{os.sep}".startswith(f"{other}{os.sep}"):
+        if f"{one}{os.sep}".startswith(f"{other.rstrip(os.sep)}{os.sep}"):
             reader.fault(("paths", said.partition(":")[0]), said)
 
 

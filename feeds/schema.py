@@ -52,6 +52,18 @@ _SIZES = {
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)\Z")
 
 
+class _SeveralError(ValueError):
+    """More than one thing is wrong with a value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def _all(error: ValueError) -> list[str]:
+    return error.faults if isinstance(error, _SeveralError) else [str(error)]
+
+
 class Reader:
     """Reads tables by their schema, and gathers what is wrong with them."""
 
@@ -96,7 +108,8 @@ class Reader:
             try:
                 read[name] = _value(schema[name], value)
             except ValueError as error:
-                self.fault((*place, name), f"{name}: {error}")
+                for said in _all(error):
+                    self.fault((*place, name), f"{name}: {said}")
                 read[name] = None if schema[name].default is REQUIRED else schema[name].default
         for name, known in schema.items():
             if known.default is REQUIRED and not read.get(name):
@@ -111,18 +124,22 @@ def _value(known: Key, value: object) -> object:
     read = _READERS[known.reads or type(default).__name__](value)
     for one in (read if isinstance(read, tuple) else (read,)) if known.choices else ():
         if one not in known.choices:
-            raise ValueError(
-                f"{one!r} is none of {', '.join(str(one) for one in known.choices if one)}"
-            )
+            choices = [str(one) for one in known.choices if one]
+            none = "is none of" if len(choices) > 1 else "can only be"
+            raise ValueError(f"{one!r} {none} {', '.join(choices)}")
     if known.choices and read == () != known.default:
         raise ValueError(f"at least one of {', '.join(map(str, known.choices))}")
     if known.least is not None and read < known.least:
-        raise ValueError(f"{value!r} is too little; at least {known.least}")
+        raise ValueError(f"{value!r} is too little; at least {_said(known, known.least)}")
     if known.most is not None and read > known.most:
-        raise ValueError(f"{value!r} is too much; at most {known.most}")
+        raise ValueError(f"{value!r} is too much; at most {_said(known, known.most)}")
     if known.check:
         CHECKS[known.check](read)
     return read
+
+
+def _said(known: Key, value: int) -> str:
+    return written(known, value).strip('"')
 
 
 def _string(value: object) -> str:
@@ -167,7 +184,15 @@ def _quantity(units: dict[str, int], example: str) -> Callable[[object], int]:
 
 
 def _rules(value: object) -> tuple[Rule, ...]:
-    return tuple(_rule(item) for item in (value if isinstance(value, list) else [value]))
+    rules, faults = [], []
+    for item in value if isinstance(value, list) else [value]:
+        try:
+            rules.append(_rule(item))
+        except ValueError as error:
+            faults.extend(_all(error))
+    if faults:
+        raise _SeveralError(faults)
+    return tuple(rules)
 
 
 def _rule(value: object) -> Rule:
@@ -175,19 +200,23 @@ def _rule(value: object) -> Rule:
         raise ValueError(f'{value!r} must be a table of conditions, such as {{ source = "voa" }}')
     known = ["not" if name == "none" else name for name in Rule._fields]
     read: dict[str, Any] = {}
+    faults: list[str] = []
     for name, given in value.items():
-        if name not in known:
-            raise ValueError(f"{name}: unknown condition{near(name, known)}")
         try:
+            if name not in known:
+                raise ValueError(f"unknown condition{near(name, known)}")
             if name in {"any", "all", "not"}:
                 read["none" if name == "not" else name] = _rules(given)
             elif name in {"after", "before"}:
                 read[name] = _moment(given)
             else:
                 read[name] = _strings(given)
+            if name == "title_matches":
+                CHECKS["patterns"](read[name])
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-    CHECKS["patterns"](read.get("title_matches", ()))
+            faults.extend(f"{name}: {said}" for said in _all(error))
+    if faults:
+        raise _SeveralError(faults)
     return Rule(**read)
 
 

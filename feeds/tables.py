@@ -169,7 +169,9 @@ class Websub(NamedTuple):
 class Guard(NamedTuple):
     """When a build is refused, as it would show entries again or take them away."""
 
-    share: int = key(20, "percent of a feed's entries that may be shown again or vanish", least=0)
+    share: int = key(
+        20, "percent of a feed's entries that may be shown again or vanish", least=0, most=100
+    )
     least: int = key(10, "so many entries of a feed never matter", least=0)
 
 

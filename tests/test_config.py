@@ -25,6 +25,27 @@ def faults(text: str) -> list[str]:
     return list(caught.value.faults)
 
 
+def test_all_faults_of_a_rule() -> None:
+    rule = "{ title_matches = '(', after = 'then', foo = 3, not = [{ host = 7 }, { surce = 'x' }] }"
+    said = faults(f"{BASIC}[[feed]]\nslug = 'x'\nexclude = {rule}\n")
+    assert [line.split(": ", 3)[2:][0] for line in said] == [
+        "title_matches",
+        "after",
+        "foo",
+        "not",
+        "not",
+    ]
+    assert "host: 7 must be a list of strings" in said[3]
+    assert 'surce: unknown condition; did you mean "source"?' in said[4]
+
+
+def test_a_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(BASIC + "[paths]\nstate = 's'\n", encoding="utf-8-sig")
+    assert config.load(str(path)).site.title == "Test site"
+    assert config.state_of(str(path)) == str(tmp_path / "s")
+
+
 def test_title_and_url_are_enough() -> None:
     found = load('[site]\ntitle = "T"\nurl = "https://feeds.example.org"\n')
     assert found.site.url == "https://feeds.example.org/"
@@ -98,7 +119,10 @@ def test_all_faults_in_one_report_with_key_and_line() -> None:
         (BASIC + 'email = "nobody"', "must be an address"),
         (BASIC + "[seeds]\nsuffixes = []", "at least one ending"),
         (BASIC + "[seeds]\nsuffixes = ['md']", "'md' must be a dot and letters"),
-        (BASIC + "[schedule]\nevery = '5s'", "every: '5s' is too little; at least 10"),
+        (BASIC + "[schedule]\nevery = '5s'", "every: '5s' is too little; at least 10s"),
+        (BASIC + "[paths]\nout = '/'", "seeds: they lie in out"),
+        (BASIC + "[guard]\nshare = 200", "share: 200 is too much; at most 100"),
+        (BASIC + "[[feed]]\nslug = 'x'\neach = 'sources'", "each: 'sources' can only be source"),
         (BASIC + "[schedule]\ncron = '0 0 31 4 *'", "cron: '0 0 31 4 *' never comes"),
         (BASIC + "[schedule]\ncron = '* * * *'", "must have five fields"),
         (BASIC + "[schedule]\nsettle = '1m'", 'such as "200ms"'),
