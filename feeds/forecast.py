@@ -43,6 +43,7 @@ class Outlook(NamedTuple):
     archived: int = 0  # that stand in archive documents now, counted where some of these vanish
     vanished: int = 0  # how many of `lost` these are
     bare: bool = False  # no seed is left at all, as where a disk was not mounted
+    gone: bool = False  # the configuration declares no such feed any more
     changes: tuple[Change, ...] = ()
 
 
@@ -154,6 +155,9 @@ def judge(outlooks: Iterable[Outlook], guard: Guard) -> None:
         became = (
             f"its id was {was.id} and would be {example.entry.id}"
             if example.kind == "again"
+            else f"no feed of the configuration has the slug {outlook.slug!r} any more; a [[moved]]"
+            " row would lead its subscribers to another"
+            if outlook.gone
             else "it stands in the feed and would no longer"
             if not outlook.vanished
             else "it stands in the feed or its archive documents and would no longer"

@@ -167,7 +167,7 @@ def explain(text: str, path: str, habits: Habits, mtime: int = 0) -> Reading:
     if published is None:
         if not habits.mtime:
             seen = "; ".join(f'{c.place} "{c.text}": {c.refusal}' for c in candidates)
-            raise SeedError("date-missing", seen, below)
+            raise SeedError("date-missing", seen or _unheaded(text, body), below)
         published = updated = mtime
         reason = "no date could be read, so the time of the file serves"
         notes.append("date-mtime")
@@ -176,6 +176,13 @@ def explain(text: str, path: str, habits: Habits, mtime: int = 0) -> Reading:
         tuple(notes),
     )  # fmt: skip
     return Reading(heading, body, epoch, tuple(candidates), reason)
+
+
+def _unheaded(text: str, body: int) -> str:
+    """What is wrong with the beginning of a text in which nothing looks like a date."""
+    if text.lstrip().startswith("---"):
+        return "front matter is not read: the header is [title](link) and a line of dashes"
+    return "" if body else "it has no header: [title](link) and a line of dashes"
 
 
 def body(text: str) -> str:

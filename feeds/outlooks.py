@@ -74,7 +74,8 @@ def of_gone(
         if slug not in led:
             vanished = _remembered(dropped.get(slug, ()), config, ledger)
             before = ledger.standing(slug) or ()
-            yield forecast.look(slug, before, (), vanished=vanished, archived=len(vanished))
+            look = forecast.look(slug, before, (), vanished=vanished, archived=len(vanished))
+            yield look._replace(gone=True)
 
 
 def _former(channel: Channel, config: Config) -> list[str]:

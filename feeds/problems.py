@@ -101,7 +101,8 @@ CODES: dict[str, Kind] = {
     "date-missing": Kind(
         True,
         "neither the epoch comment nor a date string could be read",
-        'state a date, or set missing = "mtime" in [dates] to use the time of the file',
+        "write a line such as Date: 2026-11-28 below the header, or"
+        ' set missing = "mtime" in [dates] to use the time of the file',
     ),
     "date-mtime": Kind(
         False,

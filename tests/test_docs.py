@@ -9,7 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-from feeds import cli, config
+from conftest import NOW, Site
+
+from feeds import cli, config, cycle
 from feeds.problems import CODES, table
 
 HOME = Path(__file__).parents[1]
@@ -44,6 +46,18 @@ def test_the_configurations_are_right() -> None:
         tomllib.loads(text)
         whole += text
     config.parse(whole, "/site/config.toml")
+
+
+def test_the_articles_are_understood(site: Site) -> None:
+    fences = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    written = [text for language, text in fences if not language and "\n---" in text]
+    assert len(written) == 2
+    for number, text in enumerate(written):
+        site.write(f"s/{number}.md", text)
+    site.build(NOW + 30 * 86_400)
+    problems = cycle.check(site.load(), NOW + 30 * 86_400)
+    assert (problems.held, problems.repaired) == ((), ())
+    assert site.titles() == ["The title", "The title"]
 
 
 def test_the_library_example_runs(tmp_path: Path) -> None:

@@ -257,3 +257,19 @@ def test_hostile_headers_take_no_time(part: str) -> None:
     read(text[:8192])
     heading.quick("", HABITS)(b"a.md", text[:8192].encode())
     heading.body(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("---\ntitle: A title\ndate: 2026-11-21\n---\n\nText.", "front matter is not read"),
+        ("# A title\n\nText.", "it has no header"),
+        ("[A title](https://x.example/a)\n------\n\nText.", ""),
+        ("[A title](https://x.example/a)\n------\n\nDate: 5 May\n\nText.", "year of four digits"),
+    ],
+)
+def test_what_is_said_of_an_article_without_a_date(text: str, said: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        heading.explain(text, "s/1.md", HABITS)
+    assert said in caught.value.detail
+    assert bool(caught.value.detail) == bool(said)
