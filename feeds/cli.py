@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import os
 import sys
 from functools import partial
 
@@ -80,9 +81,7 @@ def _making(verb: Verb) -> None:
     init = verb("init", "write a starting configuration into an empty folder")
     init.add_argument("folder", nargs="?", default=".", help="default: the working folder")
     init.add_argument("--title", default="My articles", help="the name of the whole")
-    init.add_argument(
-        "--url", default="https://example.org/feeds/", help="where out/ will be published"
-    )
+    init.add_argument("--url", help="where out/ will be published; it becomes part of every id")
     init.add_argument("--language", default="en", help="of the articles, such as en or zh-CN")
     init.add_argument("--timezone", default="UTC", help="of dates that name no zone")
 
@@ -222,15 +221,23 @@ def _options(to: argparse.ArgumentParser, default: object) -> None:
     to.add_argument("-v", "--verbose", action="store_true", default=off, help="say more")
 
 
+def _open_streams() -> None:
+    """Stand in for standard streams that are closed, lest a file of ours take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     # What is imported stays until the end, and then all memory goes at once: to look through it for
     # cycles, again and again and once more at exit, takes a twentieth of a first build.
     gc.set_threshold(20_000)
     atexit.register(gc.freeze)
+    _open_streams()
     grammar = parser()
     given = grammar.parse_args(arguments)
-    from feeds.console import REFUSED, USAGE, WELL, Console
+    from feeds.console import PROBLEMS, REFUSED, USAGE, WELL, Console, UnheardError
 
     if given.version:
         from feeds.model import VERSION
@@ -254,6 +261,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error(str(error))
         console.refuse(str(error))
         return REFUSED
+    except UnheardError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  what waits there can't be told
+        console.error(f"{error}; what should be done is done")
+        return PROBLEMS
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is no one to tell
         return WELL

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from feeds.problems import CODES
@@ -19,11 +20,11 @@ WELL, PROBLEMS, USAGE, REFUSED = range(4)  # exit codes; `feeds.cli` says what t
 _PATIENCE = 1.0  # seconds after which a person wants to see that something goes on
 
 
-def as_json(value: object) -> str:
+def as_json(value: object, *, ascii_only: bool = False) -> str:
     """Any value that travels, as one JSON document: named tuples become objects."""
     import json
 
-    return json.dumps(_plain(value), ensure_ascii=False, indent=2)
+    return json.dumps(_plain(value), ensure_ascii=ascii_only, indent=2)
 
 
 def _plain(value: object) -> Any:
@@ -63,6 +64,10 @@ def _safe(line: str, *, styled: bool) -> str:
     )
 
 
+class UnheardError(Exception):
+    """What was done could not be told."""
+
+
 class Console:
     """Where a command speaks: results to stdout, everything else to stderr."""
 
@@ -77,19 +82,30 @@ class Console:
         self._bar: Any = None
         self._task: tuple[str, Any] = ("", None)
         self._begun = time.monotonic()
+        if isinstance(sys.stdout, TextIOWrapper):  # a letter that the terminal has not is no fault
+            sys.stdout.reconfigure(errors="backslashreplace")
 
-    def result(self, value: object, text: Iterable[str]) -> None:
-        """Tell the result: to machines the value, to people the lines."""
+    def answer(self, value: object, text: Iterable[str]) -> None:
+        """Tell what was asked for: to machines the value, to people the lines."""
         self._told = True
         if self.machine:
-            print(as_json(value))
-        elif not self.quiet:
-            self.lines(text)
+            text = [as_json(value, ascii_only=not _unicode(sys.stdout))]
+        self.lines(text)
+
+    def result(self, value: object, text: Iterable[str], wrong: Iterable[str] = ()) -> None:
+        """Tell what was done; to people who want to hear only of it, what went `wrong`."""
+        self.answer(value, wrong if self.quiet else text)
 
     def lines(self, text: Iterable[str]) -> None:
         """Print these lines on stdout; a control in one is written as its escape."""
-        for line in text:
-            print(_safe(line, styled=self.colour))
+        try:
+            for line in text:
+                print(line if self.machine else _safe(line, styled=self.colour))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UnheardError(f"stdout: {error.strerror}") from None
 
     def note(self, text: str) -> None:
         """Tell what a person may want to know while it goes on."""
@@ -110,7 +126,7 @@ class Console:
     def refuse(self, reason: str) -> None:
         """Give machines an object that says why, where no result stands on stdout already."""
         if self.machine and not self._told:
-            self.result({"refused": reason}, ())
+            self.answer({"refused": reason}, ())
 
     def bold(self, text: str, code: str = "1") -> str:
         """The text as it stands out on a terminal."""
@@ -155,7 +171,27 @@ def _bar() -> Any:
     )  # fmt: skip
 
 
+def _unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().startswith("utf")
+
+
 # --- reports ------------------------------------------------------------------------------------
+
+
+def wrong(report: Report, bold: Any) -> Iterable[str]:
+    """What went wrong in a build, for a person."""
+    yield from _held(report, bold)
+    yield from _notes(report, bold)
+
+
+def _held(report: Report, bold: Any) -> Iterable[str]:
+    if report.held:
+        yield f"{bold('held')}      {_codes(report.held)}   (`feeds check` tells why)"
+
+
+def _notes(report: Report, bold: Any) -> Iterable[str]:
+    for note in report.notes:
+        yield f"{bold('note')}      {printable(note)}"
 
 
 def report(report: Report, out: str, bold: Any) -> Iterable[str]:
@@ -166,8 +202,7 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
         + (f", {report.removed} gone" if report.removed else "")
         + (f", {report.waiting} waiting for their date" if report.waiting else "")
     )
-    if report.held:
-        yield f"{bold('held')}      {_codes(report.held)}   (`feeds check` tells why)"
+    yield from _held(report, bold)
     if report.repaired:
         yield f"{bold('repaired')}  {_codes(report.repaired)}"
     if report.measured or report.unmeasured:
@@ -189,8 +224,7 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
         yield f"          … and {len(changed) - 20} more"
     if report.due:
         yield f"{bold('next')}      the feeds change at {report.due:%Y-%m-%d %H:%M} UTC"
-    for note in report.notes:
-        yield f"{bold('note')}      {printable(note)}"
+    yield from _notes(report, bold)
     yield f"{bold('look at')}   {os.path.join(out, 'index.html')}"
 
 

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from feeds import config
-from feeds.model import ConfigError
+from feeds.model import ConfigError, FeedsError
 
 _ARTICLE = """\
 <!--{epoch}-->
@@ -23,7 +23,10 @@ published. What follows is HTML, or Markdown if it does not begin with a tag.</p
 def begin(
     folder: str, title: str, url: str, language: str, timezone: str, now: int
 ) -> tuple[str, ...]:
-    """Write the starting files into `folder`; their names.  Raises ConfigError if one is there."""
+    """Write the starting files into `folder`; their names.
+
+    Raises ConfigError if one is there, and FeedsError when one can't be written.
+    """
     moment = datetime.fromtimestamp(now, UTC)
     files = {
         config.NAME: config.template(title, url, language, timezone, f"{moment:%Y}"),
@@ -36,9 +39,12 @@ def begin(
     if there:
         path = os.path.join(folder, there[0])
         raise ConfigError((f"{path}: it is there already; `feeds init` overwrites nothing",))
-    for name, text in files.items():
-        path = os.path.join(folder, name)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
+    try:
+        for name, text in files.items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise FeedsError(f"{error.filename}: {error.strerror}; name another folder") from None
     return tuple(files)

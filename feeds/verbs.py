@@ -28,7 +28,7 @@ _WAIT = 60.0  # seconds for another build to end
 def generate(given: Namespace, console: Console) -> int:
     """Bring the feeds up to date, once."""
     from feeds import config, cycle
-    from feeds.console import report
+    from feeds.console import report, wrong
 
     settings = config.load(given.config)
     begun = time.monotonic()
@@ -45,7 +45,14 @@ def generate(given: Namespace, console: Console) -> int:
     if settings.websub.hubs and not given.offline:
         _tell_hubs(settings, console)
     built = built._replace(seconds=round(time.monotonic() - begun, 3))
-    console.result(built, report(built, os.path.relpath(settings.paths.out), console.bold))
+    if settings.site.url == config.SAMPLE:
+        path, state = map(os.path.relpath, (settings.path, settings.paths.state))
+        console.note(
+            f"{path}: url is still the sample's, and ids are made of it for ever; before anyone"
+            f" subscribes, set your own and remove {state}"
+        )
+    told = report(built, os.path.relpath(settings.paths.out), console.bold)
+    console.result(built, told, wrong(built, console.bold))
     for reason in built.unmeasured:
         console.detail(f"picture unknown: {reason}")
     return PROBLEMS if built.held else WELL
@@ -62,7 +69,7 @@ def plan(given: Namespace, console: Console) -> int:
         noting=console.note, progress=console.progress,
     )  # fmt: skip
     console.done()
-    console.result(outlooks, forecast.lines(outlooks, console.bold))
+    console.answer(outlooks, forecast.lines(outlooks, console.bold))
     forecast.judge(outlooks, settings.guard)
     return WELL
 
@@ -80,7 +87,7 @@ def diff(given: Namespace, console: Console) -> int:
         except OSError as error:
             raise FeedsError(f"{path}: {error.strerror}") from None
     outlook = forecast.look(given.new, *told)
-    console.result(outlook, forecast.lines([outlook], console.bold))
+    console.answer(outlook, forecast.lines([outlook], console.bold))
     return WELL
 
 
@@ -95,7 +102,7 @@ def problems(given: Namespace, console: Console) -> int:
     if given.code:
         found = [p for p in found if p.code in given.code]
     none = "no article has such a problem" if given.code else "no article is held back or repaired"
-    console.result(found, (
+    console.answer(found, (
         *listed(found, os.path.relpath(settings.paths.seeds)),
         *([none] if not found else []),
     ))  # fmt: skip
@@ -109,11 +116,11 @@ def explain(given: Namespace, console: Console) -> int:
     if given.table:
         tables = [table(held=True), table(held=False)]
         text = "\n".join(tables).splitlines()
-        console.result({"held": tables[0], "repaired": tables[1]}, (*text, ""))
+        console.answer({"held": tables[0], "repaired": tables[1]}, (*text, ""))
         return WELL
     _check_codes(given.codes)
     codes = given.codes or list(CODES)
-    console.result({code: CODES[code] for code in codes}, _explained(codes, console))
+    console.answer({code: CODES[code] for code in codes}, _explained(codes, console))
     return WELL
 
 
@@ -162,15 +169,16 @@ def check(given: Namespace, console: Console) -> int:
     settings = config.load(given.config)
     checked = cycle.check(settings, int(time.time()), progress=console.progress)
     console.done()
-    console.result(checked, _checked(checked, settings, problems))
-    wrong = checked.held or (given.strict and checked.repaired)
+    wrong = (*checked.held, *(checked.repaired if given.strict else ()))
+    root = os.path.relpath(settings.paths.seeds)
+    console.result(checked, _checked(checked, root, problems), problems(wrong, root))
     return PROBLEMS if wrong else WELL
 
 
-def _checked(checked: Any, settings: Config, problems: Any) -> Iterator[str]:
+def _checked(checked: Any, root: str, problems: Any) -> Iterator[str]:
     from feeds.console import many
 
-    yield from problems((*checked.held, *checked.repaired), os.path.relpath(settings.paths.seeds))
+    yield from problems((*checked.held, *checked.repaired), root)
     yield (
         f"{many(checked.seeds, 'seed')}: {len({p.path for p in checked.held})} held back,"
         f" {len({p.path for p in checked.repaired})} repaired"
@@ -197,7 +205,7 @@ def ids(given: Namespace, console: Console) -> int:
             told = [ids.shown(settings, register, account) for account in accounts]
             brief = (f"{one['id']}  {one['title']}" for one in told)
             whole = (line for one in told for line in ids.lines(one, console.bold))
-            console.result(
+            console.answer(
                 told if given.deed == "list" else told[0], brief if given.deed == "list" else whole
             )
         elif given.deed == "merge":
@@ -233,9 +241,9 @@ def show(given: Namespace, console: Console) -> int:
         shown = showing.explain(settings, given.path, int(time.time()))
     except SeedError as error:
         shown = showing.refused(settings, given.path, error)
-        console.result(shown, showing.lines(shown, console.bold))
+        console.answer(shown, showing.lines(shown, console.bold))
         return PROBLEMS
-    console.result(shown, showing.lines(shown, console.bold))
+    console.answer(shown, showing.lines(shown, console.bold))
     return WELL
 
 
@@ -273,8 +281,10 @@ def status(given: Namespace, console: Console) -> int:
     state = settings.paths.state if settings else config.state_of(given.config)
     now = datetime.now(UTC)
     told = status.ask(state, settings, now)
-    console.result(told, status.lines(told, os.path.relpath(given.config), now, console.bold))
-    return WELL if told["running"] and told["ready"] == told["stale"] == "" else PROBLEMS
+    lines = [*status.lines(told, os.path.relpath(given.config), now, console.bold)]
+    well = told["running"] and told["ready"] == told["stale"] == ""
+    console.result(told, lines, () if well else lines)
+    return WELL if well else PROBLEMS
 
 
 def config(given: Namespace, console: Console) -> int:
@@ -286,46 +296,54 @@ def config(given: Namespace, console: Console) -> int:
     except ConfigError as error:
         if not console.machine:
             raise
-        console.result({"faults": error.faults}, ())
+        console.answer({"faults": error.faults}, ())
         return USAGE
     if given.action == "check":
         from feeds.daemon.clock import upcoming
 
         times = upcoming(settings.schedule, settings.site.timezone, datetime.now(UTC))
         right = f"{os.path.relpath(settings.path)}: it is right"
-        told = [right, f"a daemon would build at {', '.join(times)}"]
-        console.result({"faults": [], "schedule": times}, told)
+        folder = os.path.relpath(settings.paths.seeds)
+        missing = [
+            f"note: [[source]] {source.folder}: there is no such folder in {folder} (yet)"
+            for source in settings.sources
+            if not os.path.isdir(os.path.join(settings.paths.seeds, source.folder))
+        ]
+        told = [right, *missing, f"a daemon would build at {', '.join(times)}"]
+        console.result({"faults": [], "notes": missing, "schedule": times}, told, missing)
     elif given.effective:
         from feeds import ids
 
         settings = ids.remembered(settings)
         text = configuration.effective(settings)
-        console.result(configuration.as_tables(settings), text.splitlines())
+        console.answer(configuration.as_tables(settings), text.splitlines())
     else:
-        with open(settings.path, encoding="utf-8") as file:
+        with open(settings.path, encoding="utf-8-sig") as file:
             text = file.read()
-        console.result({"text": text}, text.splitlines())
+        console.answer({"text": text}, text.splitlines())
     return WELL
 
 
 def init(given: Namespace, console: Console) -> int:
     """Write a starting configuration into an empty folder."""
-    from feeds import starting
+    from feeds import config, starting
 
+    url = given.url or config.SAMPLE
     made = starting.begin(
-        given.folder, given.title, given.url, given.language, given.timezone, int(time.time())
+        given.folder, given.title, url, given.language, given.timezone, int(time.time())
     )
     folder = os.path.relpath(given.folder)
-    there = "" if folder == "." else f"cd {folder}\n    "
     console.result(
         {"written": made},
         (
             *(f"wrote {os.path.join(folder, name)}" for name in made),
             "",
             "Next:",
-            f"    {there}feeds generate",
+            *([f"    cd {folder}"] if folder != "." else []),
+            *([] if given.url else ["    set url in config.toml: ids are made of it for ever"]),
+            "    feeds generate",
             "then open out/index.html. Put your articles into seeds/, one folder for each source;",
-            "set title and url in config.toml, and `feeds check` tells what could not be read.",
+            "`feeds check` tells what could not be read.",
         ),
     )
     return WELL
@@ -380,7 +398,7 @@ def stats(given: Namespace, console: Console) -> int:
     if given.metrics:
         console.lines(stats.metrics(use).rstrip("\n").split("\n"))
     else:
-        console.result(use, stats.lines(use))
+        console.answer(use, stats.lines(use))
     return PROBLEMS if use.unread and not use.requests else WELL
 
 
@@ -393,7 +411,7 @@ def tokens(given: Namespace, console: Console) -> int:
     path = os.path.join(settings.paths.state, "tokens.json")
     if given.action == "list":
         known = tokens.read(path)
-        console.result(
+        console.answer(
             [{"name": token.name, "made": token.made} for token in known],
             (f"{time.strftime('%Y-%m-%d', time.gmtime(t.made))}  {t.name}" for t in known),
         )
@@ -404,7 +422,7 @@ def tokens(given: Namespace, console: Console) -> int:
     if given.action == "add":
         secret = tokens.add(path, given.name, int(time.time()))
         home = f"{settings.site.url}~{secret}/"
-        console.result(
+        console.answer(
             {"name": given.name, "token": secret, "url": home},
             (home, "This stands in front of every private feed's name. It is shown only now."),
         )
@@ -421,5 +439,5 @@ def completion(given: Namespace, console: Console) -> int:
     from feeds import cli
 
     script = shtab.complete(cli.parser(), given.shell)
-    console.result({"script": script}, script.split("\n"))
+    console.answer({"script": script}, script.split("\n"))
     return WELL

@@ -92,7 +92,73 @@ def test_the_report_for_people_and_for_machines(site: Site) -> None:
     assert report["feeds"][0]["slug"] == "all"
     assert report["seconds"] >= 0
     run = feeds("generate", "--offline", "-q", at=site.root)
-    assert (run.stdout, run.stderr) == ("", "")
+    assert (run.stdout, run.stderr) == (
+        "held      1 date-missing   (`feeds check` tells why)\n",
+        "",
+    )
+
+
+def test_quiet_tells_what_went_wrong_and_what_was_asked_for(site: Site) -> None:
+    site.write("s/1.md", seed(epoch="NaN"))
+    for verb in (("generate", "--offline"), ("check",), ("config", "check")):
+        run = feeds(*verb, "-q", at=site.root)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    run = feeds("check", "--strict", "-q", at=site.root)
+    assert (run.returncode, run.stdout.count("\n")) == (1, 2)
+    assert run.stdout.startswith("seeds/s/1.md:1: epoch-invalid: ")
+    run = feeds("-q", "tokens", "add", "anna", at=site.root)
+    assert run.stdout.startswith("https://feeds.example.org/~")
+    for verb in ("tokens list", "ids list", "show seeds/s/1.md", "plan", "explain twin", "problems",
+                 "completion bash", "config show"):  # fmt: skip
+        run = feeds("-q", *verb.split(), at=site.root)
+        assert run.stdout == feeds(*verb.split(), at=site.root).stdout != "", verb
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(site: Site, closed: str) -> None:
+    site.write("s/1.md", seed())
+    command = f"{sys.executable} -m feeds generate --offline --format json {closed}"
+    run = subprocess.run(["sh", "-c", command], cwd=site.root, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert len(site.items()) == 1
+    if closed in {"<&-", "2>&-"}:
+        assert json.loads(run.stdout)["seeds"] == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("verb", ["generate --offline", "ids list", "completion bash"])
+def test_a_report_that_has_no_room(site: Site, verb: str) -> None:
+    site.write("s/1.md", seed())
+    site.build()
+    command = f"{sys.executable} -m feeds {verb} >/dev/full"
+    run = subprocess.run(
+        ["sh", "-c", command], cwd=site.root, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr == "feeds: stdout: No space left on device; what should be done is done\n"
+
+
+@pytest.mark.parametrize("title", ["泡泡", "naïve", "smile \N{GRINNING FACE}"])
+def test_a_terminal_without_the_letters(site: Site, title: str) -> None:
+    site.write("s/1.md", seed(title=title))
+    site.build()
+    run = feeds("ids", "list", at=site.root, PYTHONIOENCODING="ascii")
+    assert run.returncode == 0
+    assert title.encode("ascii", "backslashreplace").decode() in run.stdout
+    run = feeds("ids", "list", "--format", "json", at=site.root, PYTHONIOENCODING="ascii")
+    assert json.loads(run.stdout)[0]["title"] == title
+
+
+def test_a_start_says_what_to_do_first(tmp_path: Path) -> None:
+    run = feeds("init", "a/b", at=tmp_path)
+    assert "    cd a/b\n    set url in config.toml: ids are made of it for ever\n" in run.stdout
+    run = feeds("generate", "--offline", at=tmp_path / "a/b")
+    assert run.returncode == 0
+    assert "config.toml: url is still the sample's" in run.stderr
+    tmp_path.joinpath("file").write_text("")
+    run = feeds("init", "file/c", at=tmp_path)
+    assert run.returncode == 3
+    assert run.stderr == "feeds: file/c: Not a directory; name another folder\n"
 
 
 def test_check_lists_file_line_code_and_remedy(site: Site) -> None:
@@ -102,7 +168,9 @@ def test_check_lists_file_line_code_and_remedy(site: Site) -> None:
     run = feeds("check", at=site.root)
     assert run.returncode == 1
     assert "seeds/s/1.md:1: epoch-invalid: " in run.stdout
-    assert re.search(r"seeds/s/2\.md:3: date-missing: .*\n    held back; state a date", run.stdout)
+    assert re.search(
+        r"seeds/s/2\.md:3: date-missing: .*\n    held back; write a line such as Date: ", run.stdout
+    )
     assert "seeds/s/x\\ny.md: binary: " in run.stdout
     assert "3 seeds: 2 held back, 1 repaired" in run.stdout
     report = json.loads(feeds("check", "--format", "json", at=site.root).stdout)
