@@ -82,6 +82,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
                 ("body-cut", not whole),
                 ("body-deep", writer.deep),
                 ("body-empty", not content),
+                ("picture-missing", illustrations.missing),
             )
             if seen
         ),

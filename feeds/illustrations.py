@@ -52,6 +52,7 @@ class Illustrations:
 
     def __init__(self, base: str, beside: Beside, *, unwrap: bool) -> None:
         self.lookups: dict[str, None] = {}  # paths that relative references were tried on
+        self.missing = False  # one of those has no file, and no address of the article to go by
         self._base = base
         self._beside = beside
         self._unwrap = unwrap
@@ -73,17 +74,20 @@ class Illustrations:
     def address(self, tag: Tag) -> tuple[str, str]:
         """The address of a picture, and its path when it lies beside the seed; ("", "") if none."""
         img = tag if tag.name == "img" else first(tag, "img") or tag
+        tried = False
         for written in _references(img):
             reference = _PENDING.sub("", written.strip())
             if not _SCHEME.match(reference) and not reference.startswith(("//", "#", "?")):
                 address, file = self._beside(reference)
                 self.lookups[file] = None
+                tried = True
                 if address:
                     return address, file
             address = urls.normal(reference, self._base)
             if address:
                 origin = urls.unwrapped(address) if self._unwrap else address
                 return origin.partition("#")[0], ""
+        self.missing = self.missing or tried
         return "", ""
 
 

@@ -135,6 +135,11 @@ CODES: dict[str, Kind] = {
         "the body has more than 100,000 tags; what follows these is left out",
         "split the article",
     ),
+    "picture-missing": Kind(
+        False,
+        "a picture that the article shows does not lie beside it; it is left out",
+        "put the picture there, or write its whole address, with https://",
+    ),
     # Its neighbours
     "twin": Kind(
         False,

@@ -84,6 +84,15 @@ def test_without_a_link_relative_references_mean_nothing() -> None:
     assert made.pictures == ()
 
 
+def test_a_picture_that_lies_nowhere_is_told() -> None:
+    for reference in ("gone.jpg", "/gone.jpg", "a%20b/gone.jpg"):
+        body = f'<p>text</p><img src="{reference}">'
+        assert parse(body).notes == ()
+        assert parse(body, link="").notes == ("picture-missing",)
+    whole = '<p>text</p><img src="https://p.example/x.jpg"><img src="#"><img>'
+    assert parse(whole, link="").notes == ()
+
+
 def test_the_digest_is_of_the_words_alone() -> None:
     plain = parse("<p>Some words, in order.</p>").digest
     assert parse('<div class="x"><p>Some  <b>words</b>,<br> in\norder.</p></div>').digest == plain
