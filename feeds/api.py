@@ -20,8 +20,11 @@ def generate(
 
     `now` is aware; articles dated after it wait.  With `offline`, no picture is asked for.  Raises
     a FeedsError when nothing can be published: what was published before stays.  So it does when
-    too many entries would be shown again or vanish, unless you `accept` that.
+    too many entries would be shown again or vanish, unless you `accept` that.  Raises ValueError
+    when `now` is naive.
     """
+    if now.tzinfo is None:
+        raise ValueError(f"{now!r} says no time zone; write datetime.now(UTC)")
     pictures = "none" if offline else "all"
     return cycle.build(config, int(now.timestamp()), pictures=pictures, accept=accept)
 

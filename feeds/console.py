@@ -217,9 +217,10 @@ def report(report: Report, out: str, bold: Any) -> Iterable[str]:
     )
     width = max((_width(feed.slug) for feed in changed), default=0)
     for feed in changed[:20]:
-        newest = f"{feed.updated:%Y-%m-%d %H:%M} UTC"
+        newest = f"  {feed.updated:%Y-%m-%d %H:%M} UTC" if feed.entries else ""
         room = " " * (width - _width(feed.slug))
-        yield f"          {feed.slug}{room}  {feed.entries:4} entries  {newest}"
+        entries = "entry  " if feed.entries == 1 else "entries"
+        yield f"          {feed.slug}{room}  {feed.entries:4} {entries}{newest}"
     if len(changed) > 20:
         yield f"          … and {len(changed) - 20} more"
     if report.due:

@@ -20,6 +20,12 @@ def test_generate(site: Site) -> None:
     assert site.titles() == ["A title"]
 
 
+def test_an_instant_without_a_zone_is_refused(site: Site) -> None:
+    with pytest.raises(ValueError, match="says no time zone"):
+        feeds.generate(site.load(), datetime(2026, 11, 22), offline=True)
+    assert not (site.root / "out").exists()
+
+
 def test_read(site: Site) -> None:
     site.write("s/1.md", seed(body="<p>Text</p><script>x</script>"))
     heading, article = feeds.read(site.load(), "s/1.md")

@@ -32,8 +32,8 @@ def feed(feed: Feed) -> bytes:
     body = [
         "<header>",
         f'<p class="site"><a href="{above(feed)}index.html">{escape(feed.site_title)}</a></p>',
-        f"<h1>{escape(feed.title)}</h1>",
-        f"<p>{escape(feed.subtitle)}</p>" if feed.subtitle else "",
+        f'<h1 dir="auto">{escape(feed.title)}</h1>',
+        f'<p dir="auto">{escape(feed.subtitle)}</p>' if feed.subtitle else "",
         _addresses(current, above(feed)[3:] if feed.current else ""),
         "</header>",
         "<main>",
@@ -63,8 +63,8 @@ def index(site: Site, feeds: Sequence[Listed]) -> bytes:
     """The page that lists all feeds."""
     body = [
         "<header>",
-        f"<h1>{escape(site.title)}</h1>",
-        f"<p>{escape(site.description)}</p>" if site.description else "",
+        f'<h1 dir="auto">{escape(site.title)}</h1>',
+        f'<p dir="auto">{escape(site.description)}</p>' if site.description else "",
         "<p>Each of these can be followed in a feed reader. All at once:"
         ' <a href="feeds.opml">feeds.opml</a>, which readers import.</p>' if feeds else "",
         "</header>",
