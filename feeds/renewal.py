@@ -30,6 +30,7 @@ from feeds.model import (
     VERSION,
     ConfigError,
     Listed,
+    PublishError,
     Report,
     Standing,
     digest,
@@ -184,6 +185,7 @@ def publish(
     config = prepared.config
     publisher.sweep(config.paths.out)
     before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
+    _look_for_strangers(config, before)
 
     def archive(*, later: bool) -> archives.Built:
         return _archives(prepared, now, catalogue, ledger, progress, later=later)
@@ -233,6 +235,17 @@ def publish(
     catalogue.keep("pictures", str(again or ""))
     catalogue.keep("due", str(int(report.due.timestamp())) if report.due else "")
     return report
+
+
+def _look_for_strangers(config: Config, before: Container[str]) -> None:
+    """Raise PublishError when the start page of somebody else's site would be replaced."""
+    name = formats.SITE_FILES[0]
+    page = None if name in before else publisher.body_of(config.paths.out, name)
+    if page is not None and not formats.ours(page):
+        raise PublishError(
+            f"{os.path.join(config.paths.out, name)}: feeds did not make this page, and would"
+            " replace it; move it away, or set out in [paths] to another folder"
+        )
 
 
 def _archives(

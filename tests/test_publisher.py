@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from conftest import Site, article
 
 from feeds import publisher
 from feeds.model import Published, PublishError
@@ -159,3 +160,21 @@ def test_half_written_files_of_a_killed_run_are_swept_up(tmp_path: Path) -> None
         "sub",
         "sub/.htaccess",
     ]
+
+
+def test_a_page_of_somebody_else_is_not_replaced(site: Site) -> None:
+    site.write("s/1.md", article(1))
+    page = site.root / "out" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<title>My own page</title>")
+    with pytest.raises(PublishError, match=r"out/index\.html: feeds did not make this page"):
+        site.build()
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+    page.unlink()
+    site.build()
+    before = site.bytes()
+    for name in ("ledger.sqlite", "catalogue.sqlite"):
+        site.root.joinpath(".feeds", name).unlink()
+    page.write_bytes(page.read_bytes() + b"<!-- of an older version -->")
+    site.build(accept=True)
+    assert site.bytes() == before

@@ -63,6 +63,13 @@ def render(feed: Feed) -> tuple[Document, ...]:
 SITE_FILES = ("index.html", "feeds.opml", "style.css")
 
 
+def ours(page: bytes) -> bool:
+    """Whether a page in the output folder is one that was made here."""
+    from feeds.formats.page import MADE
+
+    return MADE.encode() in page
+
+
 def render_site(site: Site, feeds: Sequence[Listed]) -> tuple[Document, ...]:
     """What stands beside the feeds: the index page, the OPML of all feeds, and the stylesheet."""
     from feeds.formats import opml, page

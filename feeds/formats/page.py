@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from feeds.model import Enclosure, Entry, Feed, Listed
     from feeds.tables import Site
 
+MADE = f'<meta name="generator" content="{SOFTWARE} '  # stands in every page
 _RIGHT_TO_LEFT = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "ug", "ur", "yi")
 )
@@ -179,7 +180,7 @@ def _page(
         f"<title>{escape(title)}</title>",
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
-        f'<meta name="generator" content="{SOFTWARE} {VERSION}">',
+        f'{MADE}{VERSION}">',
         f'<link rel="stylesheet" href="{style}">',
         f'<link rel="icon" href="{escape(icon)}">' if icon else '<link rel="icon" href="data:,">',
         *links,
