@@ -44,6 +44,15 @@ def test_usage(arguments: tuple[str, ...], tmp_path: Path) -> None:
     assert feeds(*arguments, at=tmp_path).returncode == 2
 
 
+def test_an_option_that_is_misspelt(tmp_path: Path) -> None:
+    run = feeds("generate", "--offlin", at=tmp_path)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("usage: feeds generate ")
+    assert 'feeds generate: error: --offlin: unknown; did you mean "--offline"?' in run.stderr
+    run = feeds("--quit", "generate", at=tmp_path)
+    assert 'feeds: error: --quit: unknown; did you mean "--quiet"?' in run.stderr
+
+
 def test_from_an_empty_folder_to_feeds(tmp_path: Path) -> None:
     run = feeds("generate", at=tmp_path)
     assert run.returncode == 2
