@@ -251,7 +251,8 @@ def _survey(
         return found if catalogue.note("settings") else found._replace(affected=None)
     except OSError as error:
         raise PublishError(
-            f"{root}: {error.strerror}; without the seed folder nothing is published or removed"
+            f"{root}: {error.strerror}; without the seed folder nothing is published or removed:"
+            " make it, or set seeds in [paths]"
         ) from None
 
 

@@ -229,7 +229,10 @@ class _Guard:
         if host not in self.allow_hosts:
             for *_, address in found:
                 if not public(str(address[0])):
-                    self.refused = f"{host} is {address[0]}, which is no public address"
+                    named = "" if host == address[0] else f" is {address[0]}, which"
+                    self.refused = (
+                        f"{host}{named} is no public address; allow_hosts in [images] allows it"
+                    )
                     raise OSError(self.refused)
         failure: OSError = OSError(f"{host} has no address")
         for family, kind, protocol, _, address in found:

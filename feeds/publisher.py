@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from errno import EACCES
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,6 +130,8 @@ def failed(error: OSError, out: str) -> PublishError:
     """What is said when the output folder can't be written to."""
     where = error.filename or out
     remedy = "" if os.path.isdir(out) else "; set out in [paths] to a folder"
+    if error.errno == EACCES:
+        remedy = "; let the user who runs feeds write there, or set out in [paths]"
     return PublishError(f"{where}: {error.strerror}{remedy}; what was published before stays")
 
 
