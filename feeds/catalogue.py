@@ -335,8 +335,10 @@ class Catalogue:
         return [(row, heading, keyed.get(row) or identity.key(heading)) for row, heading in found]
 
     def left(self) -> list[Heading]:
-        """What the seeds that changed or went were before, since `forget_left`."""
-        found = self._db.execute("SELECT path, title, link, published, updated FROM departed")
+        """What the seeds that changed or went were before, since `forget_left`, by their paths."""
+        found = self._db.execute(
+            "SELECT path, title, link, published, updated FROM departed ORDER BY path, rowid"
+        )
         return [Heading(os.fsdecode(path), *rest) for path, *rest in found]
 
     def forget_left(self) -> None:

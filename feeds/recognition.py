@@ -39,12 +39,13 @@ def recognise(
     begun = register.fact("begun")
     idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
     fresh = register.unknown(idents)
+    reused = _reused(affected, register) if affected and begun else set()
     families = list(catalogue.families())
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
-    if fresh and (begun or register.any()):  # it may hold what was imported
+    if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
         # Where several articles share an address, an older one takes it from one that had it.
         shared = {identity.short(f.key.partition("#")[0]) for f in families if "#" in f.key}
-        _receive(catalogue, register, now if begun else None, fresh | shared, known)
+        _receive(catalogue, register, now if begun else None, fresh | reused | shared, known)
     if not begun:
         register.keep_fact("begun", str(now))
     register.learn(fresh)
@@ -100,6 +101,17 @@ def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:
     return own | salted
 
 
+def _reused(headings: Iterable[Heading], register: Register) -> set[int]:
+    """The keys under which another article is known, as where a draft is always called draft.md."""
+    found: set[int] = set()
+    for heading in headings:
+        key = identity.key(heading)
+        had = register.account(register.mark_of(key))
+        if had is not None and identity.apart(had.heading, heading):
+            found.add(identity.short(key))
+    return found
+
+
 def _unite(
     family: Family, catalogue: Catalogue, register: Register, fresh: Collection[int]
 ) -> bool:
@@ -140,7 +152,10 @@ def _receive(
         if row in known:
             continue
         had = register.account(register.mark_of(key))
-        if had and not identity.apart(had.heading, heading):
+        if had and (
+            not identity.apart(had.heading, heading)
+            or register.account(marked(heading, None, register)) is not None
+        ):
             continue
         account = before.account(heading, key)
         if account is not None:
@@ -199,7 +214,7 @@ class _Before:
     def account(self, heading: Heading, key: str) -> Account | None:
         """The article that the heading is a later form of, if it was ever announced."""
         for old in self._forms(heading):
-            account = self._register.account(self._register.mark_of(identity.key(old)))
+            account = self._register.account(marked(old, None, self._register))
             if account is not None and account.mark not in self._used:
                 self._used.add(account.mark)
                 return account
@@ -348,16 +363,20 @@ def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register
     keys = {row: shared or identity.key(heading) for row, (heading, shared) in standing.items()}
     known = register.marks_of(keys.values())
     accounts = register.accounts_of(known.values())
-    found: dict[int, str] = {}
-    taken: set[str] = set()
-    for row, (heading, shared) in sorted(standing.items(), key=lambda one: one[1][0].path):
+    wanted: list[tuple[bool, str, int, str]] = []
+    for row, (heading, shared) in standing.items():
         mark = known[keys[row]]
         if shared is None or "#" in shared:
             mark = _its_own(heading, keys[row], mark, accounts.get(mark), register)
-        if mark in taken:
-            mark = identity.mark(identity.salted(keys[row], heading))
-        taken.add(mark)
-        found[row] = mark
+        # Of several, the file in which the article was seen last: another may have its old name.
+        strange = (account := accounts.get(mark)) is None or account.path != heading.path
+        wanted.append((strange, heading.path, row, mark))
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for _, _, row, mark in sorted(wanted):
+        own = identity.mark(identity.salted(keys[row], standing[row][0])) if mark in taken else mark
+        taken.add(own)
+        found[row] = own
     return found
 
 

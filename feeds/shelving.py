@@ -75,22 +75,26 @@ def arrange(
         present = locate(opened, channel, catalogue, register, now)
         shelf.drop(mark for mark in opened if mark not in present)
         there |= present
-    recent = _named((*window, *late), catalogue, register)
-    newest = {row for row, _ in window} if recall else set()
-    there |= recent
-    lately = _named(late, catalogue, register).keys()
+    there |= _named((*window, *late), catalogue, register)
+    found_at = {found.row: found.heading for found in there.values()}
+    if len(found_at) < len(there):  # which mark one of several has is told when all are there
+        there = _named(found_at.items(), catalogue, register)
+    lately, newest = {row for row, _ in late}, {row for row, _ in window}
     standing: dict[str, Found] = {}
     returned: dict[str, bool] = {}
     for mark, found in there.items():
         if number := place(mark):
-            edited = mark in lately and shelf.edited(mark)
-            if not edited and found.row not in newest:
+            edited = found.row in lately and shelf.edited(mark)
+            if not edited and not (recall and found.row in newest):
                 continue
             shelf.leave(number)
             returned[mark] = edited
         standing[mark] = found
+    inside = newest | lately
     surplus = [
-        (mark, found.heading.published) for mark, found in standing.items() if mark not in recent
+        (mark, found.heading.published)
+        for mark, found in standing.items()
+        if found.row not in inside
     ]
     if len(surplus) >= WAITING:
         for mark in _close(shelf, surplus, now, many=affected is None):

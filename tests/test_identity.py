@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 
@@ -682,3 +683,54 @@ def test_a_question_of_an_article_looks_at_few_others(site: Site) -> None:
         plans = [row[3] for query in asked for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert len(plans) >= 6
     assert all(plan.startswith("SEARCH articles USING") for plan in plans), plans
+
+
+ROOMY = "[[feed]]\nslug = 'all'\nlimit = 2\nrecent = '9d'\n"
+
+
+@pytest.mark.parametrize("more", ["", "archive = true\n"])
+def test_drafts_under_one_name_are_articles_of_their_own(
+    site: Site, more: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each is written as draft.md, and renamed once it is done."""
+    site.configure(ROOMY + more)
+    for number in range(50, 53):
+        site.write(f"s/{number}.md", article(number, link=""))
+    site.build(NOW)
+    now, ids = NOW, {}
+    for number in range(1, 6):
+        now += 3600
+        site.write("s/draft.md", article(number, link="", **dated(now)))
+        site.build(now)
+        ids |= {item["title"]: item["id"] for item in site.items()}
+        now += 3600
+        os.rename(site.root / "seeds/s/draft.md", site.root / f"seeds/s/post-{number}.md")
+        site.build(now)
+        titles = [f"Article {one}" for one in range(number, 0, -1)]
+        assert site.titles()[:number] == titles  # all arrived lately, and more than the limit
+        assert {item["title"]: item["id"] for item in site.items()}.items() <= ids.items()
+        assert site.bytes() == fresh(site, tmp_path_factory, now)
+    assert len(set(ids.values())) == len(ids)
+
+
+@pytest.mark.parametrize(("old", "new"), [("b", "c"), ("c", "b")])
+@pytest.mark.parametrize("more", ["", "archive = true\n"])
+def test_a_copy_under_the_name_of_before_takes_no_id(
+    site: Site, more: str, old: str, new: str
+) -> None:
+    """An article was renamed, and a file of its title and its date has its old name now."""
+    site.configure(f"[[feed]]\nslug = 'all'\nlimit = {2 if more else 50}\n{more}")
+    site.write(f"s/{old}.md", article(1, link=""))
+    for number in range(2, 5):
+        site.write(f"s/k{number}.md", article(number, link=""))
+    site.build(NOW)
+    os.rename(site.root / f"seeds/s/{old}.md", site.root / f"seeds/s/{new}.md")
+    site.build(NOW + 60)
+    before = {item["content_html"]: item["id"] for item in site.items()}
+    site.write(f"s/{old}.md", article(1, link="", body="<p>Quite other words.</p>"))
+    for later in (120, 180):
+        site.build(NOW + later)
+        after = {item["content_html"]: item["id"] for item in site.items()}
+        assert len(set(after.values())) == len(after) == 5
+        assert before.items() <= after.items()
+        site.write("s/k2.md", article(2, link="", title="Edited"))
