@@ -17,7 +17,7 @@ from zlib import crc32
 from feeds import urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from feeds.model import Heading
 
@@ -123,12 +123,15 @@ def apart(one: Heading, other: Heading) -> bool:
 
 def salted(key: str, heading: Heading, taken: Collection[str] = ()) -> str:
     """A key for an article whose own `key` belongs to another article already; none of `taken`."""
-    salts = (
-        number_of(heading.path) or f"{heading.published}",
-        f"{heading.published}-{mark(heading.title)[:8]}",
-    )
-    salted = (f"{key}#{salt}" for salt in salts)
-    return next((k for k in salted if k not in taken), f"{key}#{mark(heading.path)[:8]}")
+    return next(one for one in salts(key, heading) if one not in taken)
+
+
+def salts(key: str, heading: Heading) -> Iterator[str]:
+    """Keys for such an article, the last of them of its path, which no other has."""
+    yield f"{key}#{number_of(heading.path) or heading.published}"
+    yield f"{key}#{heading.published}-{mark(heading.title)[:8]}"
+    yield f"{key}#{mark(heading.path)[:8]}"
+    yield f"{key}#{mark(heading.path)}"
 
 
 def mark(key: str) -> str:

@@ -9,6 +9,7 @@ it is told by what stayed the same.  What no rule recognises is new.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from feeds import identity, revision
@@ -374,9 +375,9 @@ def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register
     found: dict[int, str] = {}
     taken: set[str] = set()
     for _, _, row, mark in sorted(wanted):
-        own = identity.mark(identity.salted(keys[row], standing[row][0])) if mark in taken else mark
-        taken.add(own)
-        found[row] = own
+        salted = map(identity.mark, identity.salts(keys[row], standing[row][0]))
+        found[row] = next(one for one in chain((mark,), salted) if one not in taken)
+        taken.add(found[row])
     return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 from conftest import BASIC, NOW, Site, dated, fresh, seed
@@ -19,7 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from feeds import cli, cycle, identity, ids, showing
+from feeds import cli, cycle, identity, ids, recognition, showing
+from feeds.ledger import opened
 from feeds.model import FeedsError, Heading, PublishError, StateError
 from feeds.register import Register
 
@@ -734,3 +737,18 @@ def test_a_copy_under_the_name_of_before_takes_no_id(
         assert len(set(after.values())) == len(after) == 5
         assert before.items() <= after.items()
         site.write("s/k2.md", article(2, link="", title="Edited"))
+
+
+def test_no_two_articles_have_one_mark(tmp_path: Path) -> None:
+    """Not even when the salt of one makes the key that another has already."""
+    names = ("s/0/1111_a.md", "s/1/1111_b.md", "s/2/1111_c.md", "s/3/1111_d.md")
+    headings = [Heading(name, "x", "", 1_700_000_000, 1_700_000_000) for name in names]
+    key = identity.key(headings[0])
+    shared = (f"{key}#1111", None, None, None)
+    with opened(str(tmp_path / "ledger.sqlite")) as ledger:
+        for some in itertools.permutations(range(4)):
+            standing = {row: (headings[row], shared[row]) for row in some}
+            marks = recognition.marks(standing, ledger.register)
+            assert len(set(marks.values())) == 4
+            assert marks[0] == identity.mark(f"{key}#1111")
+            assert marks[1] == identity.mark(key)
