@@ -129,8 +129,13 @@ class Ledger:
         return Shelf(self._db, slug)
 
     def shelved(self) -> set[str]:
-        """The slugs of the feeds that have archive documents."""
-        return {slug for (slug,) in self._db.execute("SELECT DISTINCT slug FROM archives")}
+        """The slugs of the feeds that have archive documents, or whose articles wait for one."""
+        found = self._db.execute(
+            """SELECT slug FROM archives
+               UNION SELECT substr(name, 10) FROM facts WHERE name GLOB 'taken by *' AND value <> ''
+            """
+        )
+        return {slug for (slug,) in found}
 
     def fact(self, name: str) -> str:
         """What the register keeps under `name`; "" when nothing."""

@@ -536,3 +536,23 @@ def test_a_raised_limit_takes_effect_at_once(
     assert documents[0] == [f"Article {n}" for n in range(299, 239, -1)]
     assert sorted(flat(documents)) == sorted(f"Article {n}" for n in range(300))
     assert site.bytes() == fresh(site, tmp_path_factory, NOW + DAY)
+
+
+@pytest.mark.parametrize("without", ["", "[[feed]]\nslug = 'all'\nlimit = 2\n"])
+def test_archives_that_are_given_up_for_a_while_miss_nothing(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, without: str
+) -> None:
+    """Though all that stood in the feed was waiting for its first archive document."""
+    archived = "[[feed]]\nslug = 'news'\nlimit = 2\narchive = true\n"
+    site.configure(archived)
+    for number in range(1, 6):
+        site.write(f"s/{number}.md", article(number))
+    site.build(NOW)
+    site.configure(without)
+    site.write("s/0.md", article(0))
+    site.build(NOW + 60, accept=True)
+    site.configure(archived + without)
+    site.write("s/6.md", article(6))
+    site.build(NOW + 30 * 86_400, accept=True)
+    assert site.titles("news") == [f"Article {number}" for number in range(6, -1, -1)]
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 30 * 86_400)
