@@ -39,7 +39,7 @@ _SCHEMA = """
         row INTEGER PRIMARY KEY, name BLOB, published INTEGER, updated INTEGER,
         ident INTEGER, twin INTEGER, title TEXT, link TEXT, notes TEXT
     );
-    CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key TEXT);
+    CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key BLOB);
     CREATE INDEX by_winner ON twins (winner);
     CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
@@ -308,10 +308,9 @@ class Catalogue:
 
     def idents(self) -> AbstractSet[int]:
         """The short form of the key of every article."""
-        from feeds import identity
+        from feeds import identity, twins
 
-        keys = self._db.execute("SELECT key FROM twins")
-        shared = {identity.short(key) for (key,) in keys}
+        shared = set(map(identity.short, twins.keys(self._db).values()))
         if self._census:
             own = self._census.idents.keys()
             return own | shared if shared else own
@@ -321,11 +320,7 @@ class Catalogue:
         """Row, heading and key of each article whose key's short form is in `idents`."""
         from feeds import identity
 
-        keyed = {
-            winner: key
-            for winner, key in self._db.execute("SELECT DISTINCT winner, key FROM twins")
-            if identity.short(key) in idents
-        }
+        keyed = {f.winner: f.key for f in self.families() if identity.short(f.key) in idents}
         rows = self._db.execute(
             """SELECT row FROM headings WHERE ident IN (SELECT value FROM json_each(?))
                AND row NOT IN (SELECT row FROM twins)""",
@@ -378,7 +373,9 @@ class Catalogue:
 
     def keys(self, rows: Iterable[int]) -> dict[int, str]:
         """The key that the article in a row has from an older twin, where it has one."""
-        found = dict(self._db.execute("SELECT row, key FROM twins"))
+        from feeds import twins
+
+        found = twins.keys(self._db)
         return {row: found[row] for row in rows if row in found}
 
     def problems(self) -> Iterator[Problem]:

@@ -80,7 +80,7 @@ def settle(
     for family in _families(db, heading, likeness, decisions):
         db.executemany(
             "INSERT INTO twins VALUES (?, ?, ?)",
-            ((row, family.winner, family.key) for row in family.members),
+            ((row, family.winner, os.fsencode(family.key)) for row in family.members),
         )
     after = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
     if affected is not None:
@@ -109,9 +109,14 @@ def families(db: sqlite3.Connection) -> Iterator[Family]:
     """What `settle` decided, in no particular order."""
     found: dict[tuple[int, str], list[int]] = {}
     for row, winner, key in db.execute("SELECT row, winner, key FROM twins ORDER BY row"):
-        found.setdefault((winner, key), []).append(row)
+        found.setdefault((winner, os.fsdecode(key)), []).append(row)
     for (winner, key), rows in found.items():
         yield Family(key, winner, tuple(rows))
+
+
+def keys(db: sqlite3.Connection) -> dict[int, str]:
+    """What the id of the article is derived from that a file is one of, by its row."""
+    return {row: os.fsdecode(key) for row, key in db.execute("SELECT row, key FROM twins")}
 
 
 def _kin(db: sqlite3.Connection, headings: Collection[Heading]) -> set[int]:

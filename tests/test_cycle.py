@@ -687,6 +687,16 @@ def test_an_article_in_two_sources_stands_in_the_feed_of_both(
     assert site.titles("politics") == shared
 
 
+def test_twins_in_a_folder_whose_name_is_no_text(site: Site) -> None:
+    folder = os.fsdecode(b"s\xff")
+    for name in ("1111_a.md", "1111_b.md"):
+        site.write(f"{folder}/{name}", article(1, link=""))
+    assert [problem.code for problem in site.build().repaired] == ["twin"]
+    site.write(f"{folder}/1111_b.md", article(1, link="", title="Edited"))
+    site.build(NOW + 60)
+    assert site.titles() == ["Edited"]
+
+
 BROKEN = b" " * 9000 + b"\xff\xd9\x81" * 400  # beyond what is read of a head, and in no encoding
 
 
