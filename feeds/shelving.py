@@ -146,7 +146,7 @@ def locate(
         return {mark: found[mark] for mark in marks if mark in found}
     idents = {identity.short(key) for account in accounts for key in register.keys_of(account)}
     takes = _taking(channel, now)
-    there = [(row, heading) for row, heading, _ in catalogue.find(idents) if takes(heading)]
+    there = [(r, h.clipped(now)) for r, h, _ in catalogue.find(idents) if takes(h)]
     wanted = set(marks)
     named = _named(there, catalogue, register)
     return {mark: found for mark, found in named.items() if mark in wanted}

@@ -556,3 +556,17 @@ def test_archives_that_are_given_up_for_a_while_miss_nothing(
     site.build(NOW + 30 * 86_400, accept=True)
     assert site.titles("news") == [f"Article {number}" for number in range(6, -1, -1)]
     assert site.bytes() == fresh(site, tmp_path_factory, NOW + 30 * 86_400)
+
+
+def test_an_update_of_the_future_sorts_nothing(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure("[[feed]]\nslug = 'all'\nlimit = 2\norder = 'updated'\narchive = true\n")
+    for number in range(6):
+        site.write(f"s/{number}.md", article(number))
+    site.write("s/ahead.md", article(3, link="", title="Ahead", epoch=(NOW + 5 * 86_400) * 1000))
+    site.build(NOW)
+    site.write("s/6.md", article(6))
+    site.build(NOW + 60)
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 60)
+    assert site.titles()[0] == "Article 6"
