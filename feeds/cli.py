@@ -281,6 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; what was published stays whole")
         return 130
+    except MemoryError:
+        console.error("there is not enough memory; what was published stays whole")
+        return REFUSED
     except Exception as error:  # noqa: BLE001  Python's own exit code would be that of "problems"
         from traceback import format_exc
 

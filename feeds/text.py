@@ -23,7 +23,8 @@ _ILLEGAL = re.compile(
     + "]"
 )
 # A C1 control is nearly always a byte of windows-1252, and HTML reads `&#146;` so as well.
-_C1 = {code: _windows(code) for code in range(0x80, 0xA0)}
+# A line tab and the end of a page part words.
+_CONTROLS = {code: _windows(code) for code in range(0x80, 0xA0)} | {0x0B: " ", 0x0C: " "}
 _ENDS = re.compile(r"\r\n?")
 _HAN = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 _BESIDE = re.compile(rf" (?:(?<=[{_HAN}] )|(?=[{_HAN}]))")
@@ -52,7 +53,7 @@ def clean(text: str) -> str:
     if "\r" in text:
         text = _ENDS.sub("\n", text)
     if _ILLEGAL.search(text):
-        text = _ILLEGAL.sub("", text.translate(_C1))
+        text = _ILLEGAL.sub("", text.translate(_CONTROLS))
     return text
 
 

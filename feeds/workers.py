@@ -75,11 +75,13 @@ def spread(
             pass
         yield from _gather(children, own)
     finally:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # one more comes after it
         os.close(claims)
         for reading, child in children.items():
             os.close(reading)
             os.kill(child, signal.SIGKILL)  # it has finished, unless the caller gave up
             os.waitpid(child, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _begin(results: Iterable[object], children: dict[int, int]) -> bool:

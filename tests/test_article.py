@@ -93,6 +93,12 @@ def test_a_picture_that_lies_nowhere_is_told() -> None:
     assert parse(whole, link="").notes == ()
 
 
+@pytest.mark.parametrize("sign", ["&#12;", "\f", "&#11;", "&#13;", "&#x9;"])
+def test_what_parts_words_goes_on_parting_them(sign: str) -> None:
+    made = parse(f"<p>one{sign}two</p>")
+    assert (made.content, made.summary) == ("<p>one two</p>", "one two")
+
+
 def test_the_digest_is_of_the_words_alone() -> None:
     plain = parse("<p>Some words, in order.</p>").digest
     assert parse('<div class="x"><p>Some  <b>words</b>,<br> in\norder.</p></div>').digest == plain
