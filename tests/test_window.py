@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import NOW, Site, dated, fresh, seed
+from conftest import article as posted
 
 from feeds import cycle
 from feeds.model import PublishError
@@ -177,3 +178,20 @@ def test_what_has_no_room_any_more_without_a_newer_one_is_lost(site: Site) -> No
     site.write("s/50.md", article(50, NOW - DAY))
     (outlook,) = cycle.plan(site.load(), NOW)
     assert (outlook.new, outlook.lost) == (1, 0)
+
+
+def test_an_edit_is_new_in_each_feed_at_once(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also in one whose window the article had left, when another feed still shows it."""
+    site.configure(
+        "[[feed]]\nslug = 'all'\nlimit = 2\nedits = 'new'\n[[feed]]\nslug = 'whole'\nlimit = 50\n"
+    )
+    for number in range(6):
+        site.write(f"s/{number}.md", posted(number))
+    site.build(NOW)
+    site.write("s/0.md", posted(0, body="<p>Quite other words.</p>"))
+    site.build(NOW + 60)
+    assert site.titles("all") == ["Article 5", "Article 4", "Article 0"]
+    assert site.items("all")[2]["id"].endswith(";v=2")
+    assert site.bytes() == fresh(site, tmp_path_factory, NOW + 60)
