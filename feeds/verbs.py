@@ -362,6 +362,8 @@ def serve(given: Namespace, console: Console) -> int:
         else adjusted(config.load(given.config))
     )
     served, out = settings.serve, os.path.relpath(settings.paths.out)
+    if not given.parent and not os.path.exists(os.path.join(out, "index.html")):
+        console.note(f"there is nothing in {out} yet: `feeds generate` or `feeds daemon` fills it")
     address = server.address(served.host, served.port)
     server.serve(
         settings, given.parent, lambda: console.note(f"serving {out} at {address} (Ctrl-C ends it)")
