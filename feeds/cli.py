@@ -242,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     # What is imported stays until the end, and then all memory goes at once: to look through it for
     # cycles, again and again and once more at exit, takes a twentieth of a first build.
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     _open_streams()
     grammar = parser()

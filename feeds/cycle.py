@@ -8,7 +8,6 @@ What only a build with something to do needs stands in `renewal`, and is not imp
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from contextlib import closing, nullcontext
@@ -20,7 +19,7 @@ from feeds.model import VERSION, Listed, Problem, PublishError, Report, StateErr
 from feeds.survey import habits, rules_of, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from feeds.config import Config
     from feeds.forecast import Outlook
@@ -38,12 +37,6 @@ _AHEAD = (
     "feeds.article",
     "feeds.renewal",
 )
-
-
-def _ahead() -> Iterator[object]:
-    """Imports what will be needed, piece by piece."""
-    yield from map(__import__, _AHEAD)
-    gc.freeze()  # modules stay: to look through them for cycles later takes as long as the largest
 
 
 class Progress(Protocol):
@@ -244,7 +237,7 @@ def _survey(
     try:
         found = survey(
             root, rules_of(config), habits(config), catalogue, now, workers.cores(),
-            lambda done: progress("reading seeds", done, 0), hint, _ahead(),
+            lambda done: progress("reading seeds", done, 0), hint, map(__import__, _AHEAD),
             decisions if ledger else None, decided=bool(ledger and ledger.fact("again")),
         )  # fmt: skip
         # What a build saw that was refused or cut off has not been taken into account.

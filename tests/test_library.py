@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +20,20 @@ def test_generate(site: Site) -> None:
     assert isinstance(report, feeds.Report)
     assert report.seeds == 1
     assert site.titles() == ["A title"]
+
+
+def test_a_build_leaves_the_collector_as_it_was(site: Site) -> None:
+    for number in range(4):
+        site.write(f"s{number}/1.md", seed(link=f"https://x.example/{number}"))
+    code = (
+        "import gc; from datetime import datetime, UTC; import feeds; from feeds import workers\n"
+        "def state(): return gc.get_freeze_count(), gc.get_threshold(), gc.isenabled()\n"
+        "workers.cores = lambda: 2; before = state()\n"
+        "feeds.generate(feeds.load('config.toml'), datetime.now(UTC), offline=True)\n"
+        "assert state() == before, (state(), before)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=site.root, check=True)
+    assert len(site.items()) == 4
 
 
 def test_an_instant_without_a_zone_is_refused(site: Site) -> None:
