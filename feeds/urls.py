@@ -18,10 +18,12 @@ _NORMAL = re.compile(
     re.ASCII,
 )
 # Part of them, so that it may stand in a larger pattern, between parentheses or quotes.  What its
-# group takes is what `common_key` is asked for.
+# group takes is what `common_key` is asked for.  No quantifier is possessive: Python before 3.11.5
+# matches those wrongly.
+_PART = r"[\w!$*+,;=:@~-][\w!$*+,;=:@~.-]*"
 COMMON = (
-    r"https?://(?:www\.)?+([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/(?:(?!\.)[\w!$*+,;=:@~.-]++/?+)*+"
-    r"(?:\?[\w!$*+,;=:@~./?-]+)?)"
+    r"https?://(?:www\.|(?!www\.))([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/"
+    rf"(?:{_PART}(?:/{_PART})*/?)?(?:\?[\w!$*+,;=:@~./?-]+)?)"
 )
 _BLANK = re.compile(r"[\t\n\r]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

@@ -26,8 +26,8 @@ _MUCH = 2**53  # beyond it no number of a log makes sense
 # it holds.
 _LINE = re.compile(
     r"(?P<client>\S++) \S++ (?P<user>.+?) \[(?P<time>[^\[\]]{20,32})\]"
-    r' "(?P<request>(?:[^"\\]|\\.)*+)" (?P<status>\d{3}) (?P<sent>\d{1,15}|-)(?!\S)'
-    r'(?: "(?P<referer>(?:[^"\\]|\\.)*+)" "(?P<agent>(?:[^"\\]|\\.)*+)")?',
+    r' "(?P<request>[^"\\]*(?:\\.[^"\\]*)*)" (?P<status>\d{3}) (?P<sent>\d{1,15}|-)(?!\S)'
+    r'(?: "(?P<referer>[^"\\]*(?:\\.[^"\\]*)*)" "(?P<agent>[^"\\]*(?:\\.[^"\\]*)*)")?',
     re.ASCII,
 )
 _KINDS: dict[str, tuple[type, ...]] = {
