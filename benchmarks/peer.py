@@ -18,7 +18,7 @@ MISSING = (
 # To drop the pages themselves (disableKinds) would empty the feeds, so each page is listed and not
 # rendered.  As plain text, a template's output is left as it is, so that it can be escaped once.
 _CONFIG = """\
-baseURL = "https://example.org/feeds/"
+baseURL = "https://feeds.example.org/"
 title = "Everything"
 disableKinds = ["404", "robotstxt", "section", "sitemap", "taxonomy", "term"]
 

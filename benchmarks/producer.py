@@ -25,7 +25,7 @@ _START = "import sys; from feeds.cli import main; sys.exit(main())"  # as an ins
 _CONFIG = """\
 [site]
 title = "Everything"
-url = "https://example.org/feeds/"
+url = "https://feeds.example.org/"
 
 [paths]
 seeds = {seeds}

@@ -59,7 +59,8 @@ def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> F
     lean = tuple(map(_lean, feed.entries))
     costs = list(map(_cost, lean))
     fitted, reached, target = feed._replace(entries=lean), size, budget
-    spared = sum(map(_cost, feed.entries)) - sum(costs)
+    weighed = zip(feed.entries, lean, costs, strict=True)
+    spared = sum(_cost(whole) - cost for whole, entry, cost in weighed if whole != entry)
     if size - 2 * spared <= budget:  # it may be enough: how much is only known once it is written
         documents = formats.render(fitted)
         reached = _largest(documents)
