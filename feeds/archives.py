@@ -125,8 +125,8 @@ def build(
             heirs = {row for row, error in made.held if catalogue.hold(row, error)}
             if heirs:  # another file of such an article takes its place: it is made once more
                 pending.append(task.archive)
-            recipes = task.archive.made if heirs else wanted
-            shelf.put(task.archive._replace(made=recipes, media=made.media))
+            done_by = task.archive.made if heirs else wanted
+            shelf.put(task.archive._replace(made=done_by, media=made.media))
             shelf.drop(_lost(task, made, heirs))
             ledger.register.keep_all(made.accounts)
             for mark, text in made.texts:

@@ -93,7 +93,7 @@ class Console:
         self.lines(text)
 
     def result(self, value: object, text: Iterable[str], wrong: Iterable[str] = ()) -> None:
-        """Tell what was done; to people who want to hear only of it, what went `wrong`."""
+        """Tell what was done; where that is not wanted, only what went `wrong`."""
         self.answer(value, wrong if self.quiet else text)
 
     def lines(self, text: Iterable[str]) -> None:
