@@ -110,13 +110,14 @@ def sure(one: Heading, other: Heading) -> bool:
 def apart(one: Heading, other: Heading) -> bool:
     """Whether nothing but a key speaks for two headings being of one article.
 
-    Not the file, nor the id in its name, nor the title, nor the instant of publication.
+    Not the file, nor the id in its name, nor the title, nor the instant of publication; where the
+    key is no address, only a name that a file had, not both of these.
     """
     numbers = number_of(one.path), number_of(other.path)
+    same = one.title == other.title, one.published == other.published
     return (
         one.path != other.path
-        and one.title != other.title
-        and one.published != other.published
+        and not (any(same) if one.link or other.link else all(same))
         and (numbers == ("", "") or numbers[0] != numbers[1])
     )
 

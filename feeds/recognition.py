@@ -9,7 +9,6 @@ it is told by what stayed the same.  What no rule recognises is new.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from feeds import identity, revision
@@ -40,7 +39,8 @@ def recognise(
     begun = register.fact("begun")
     idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
     fresh = register.unknown(idents)
-    reused = _reused(affected, register) if affected and begun else set()
+    present = catalogue.find(idents) if affected and begun else []
+    reused = _reused(present, register)
     families = list(catalogue.families())
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
     if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
@@ -50,6 +50,7 @@ def recognise(
     if not begun:
         register.keep_fact("begun", str(now))
     register.learn(fresh)
+    _go_by_keys(present, catalogue, register)
 
 
 def decisions(catalogue: Catalogue, register: Register) -> Decisions:
@@ -102,15 +103,39 @@ def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:
     return own | salted
 
 
-def _reused(headings: Iterable[Heading], register: Register) -> set[int]:
+def _reused(present: Iterable[tuple[int, Heading, str]], register: Register) -> set[int]:
     """The keys under which another article is known, as where a draft is always called draft.md."""
     found: set[int] = set()
-    for heading in headings:
-        key = identity.key(heading)
+    for _, heading, key in present:
         had = register.account(register.mark_of(key))
-        if had is not None and identity.apart(had.heading, heading):
+        if had and (identity.apart(had.heading, heading) or _another(had.heading, heading)):
             found.add(identity.short(key))
     return found
+
+
+def _another(had: Heading, heading: Heading) -> bool:
+    """Whether a file may hold another article than it had, or is it with all of it edited."""
+    return had.title != heading.title and had.published != heading.published
+
+
+def _go_by_keys(
+    present: Iterable[tuple[int, Heading, str]], catalogue: Catalogue, register: Register
+) -> None:
+    """Have articles go by the keys that they have, where those they went by are gone.
+
+    So it is where a file was renamed and has its first name again.
+    """
+    for _, heading, key in present:
+        account = register.account(marked(heading, _shared(heading, key), register))
+        if account is None or account.key == key:
+            continue
+        if not catalogue.find({identity.short(account.key)}):
+            register.keep(account._replace(key=key, path=heading.path))
+
+
+def _shared(heading: Heading, key: str) -> str | None:
+    """The key of an article if it is not the one that its heading alone would give it."""
+    return key if key != identity.key(heading) else None
 
 
 def _unite(
@@ -153,17 +178,22 @@ def _receive(
         if row in known:
             continue
         had = register.account(register.mark_of(key))
-        if had and (
-            not identity.apart(had.heading, heading)
-            or register.account(marked(heading, None, register)) is not None
+        moved = before.moved(heading, had) if had and _another(had.heading, heading) else None
+        if (
+            had
+            and moved is None
+            and (
+                not identity.apart(had.heading, heading)
+                or register.account(marked(heading, _shared(heading, key), register)) is not None
+            )
         ):
             continue
-        account = before.account(heading, key)
+        account = moved or before.account(heading, key)
         if account is not None:
             register.alias(key, account.mark)
             register.keep(account._replace(key=key, path=heading.path))
         elif now is not None and not before.known(heading):
-            mark = identity.mark(identity.salted(key, heading)) if had else register.mark_of(key)
+            mark = _free(key, heading, register) if had else register.mark_of(key)
             arrived = max(now, heading.published)
             register.keep(
                 Account(mark, key, heading.path, heading.title, heading.published, arrived)
@@ -226,6 +256,16 @@ class _Before:
             if gone and account.mark not in self._used and alike(account.heading, heading):
                 self._used.add(account.mark)
                 return account
+        return None
+
+    def moved(self, heading: Heading, had: Account) -> Account | None:
+        """The article that left another file as it stands here, where that of `had` was before."""
+        for old in self._forms(heading):
+            if (old.title, old.published) == (heading.title, heading.published):
+                account = self._register.account(marked(old, None, self._register))
+                if account and account.mark not in {had.mark, *self._used}:
+                    self._used.add(account.mark)
+                    return account
         return None
 
     def known(self, heading: Heading) -> bool:
@@ -375,8 +415,7 @@ def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register
     found: dict[int, str] = {}
     taken: set[str] = set()
     for _, _, row, mark in sorted(wanted):
-        salted = map(identity.mark, identity.salts(keys[row], standing[row][0]))
-        found[row] = next(one for one in chain((mark,), salted) if one not in taken)
+        found[row] = _free(keys[row], standing[row][0], register, taken) if mark in taken else mark
         taken.add(found[row])
     return found
 
@@ -402,7 +441,18 @@ def _its_own(
                 return other.mark
     if account is None or not identity.apart(account.heading, heading):
         return mark
-    return identity.mark(identity.salted(key, heading))
+    return _free(key, heading, register)
+
+
+def _free(
+    key: str, heading: Heading, register: Register, taken: Collection[str] = frozenset()
+) -> str:
+    """A mark for an article whose key is another's: none of `taken`, and no other article's."""
+    for mark in map(identity.mark, identity.salts(key, heading)):
+        account = register.account(mark)
+        if mark not in taken and (account is None or identity.sure(account.heading, heading)):
+            break
+    return mark  # at last that of its path
 
 
 def after_reading(

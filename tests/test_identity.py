@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -692,8 +693,9 @@ ROOMY = "[[feed]]\nslug = 'all'\nlimit = 2\nrecent = '9d'\n"
 
 
 @pytest.mark.parametrize("more", ["", "archive = true\n"])
+@pytest.mark.parametrize("alike", ["nothing", "title", "day"])
 def test_drafts_under_one_name_are_articles_of_their_own(
-    site: Site, more: str, tmp_path_factory: pytest.TempPathFactory
+    site: Site, alike: str, more: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Each is written as draft.md, and renamed once it is done."""
     site.configure(ROOMY + more)
@@ -701,19 +703,85 @@ def test_drafts_under_one_name_are_articles_of_their_own(
         site.write(f"s/{number}.md", article(number, link=""))
     site.build(NOW)
     now, ids = NOW, {}
+
+    def entries() -> dict[str, str]:
+        return {item["content_html"]: item["id"] for item in site.items()}
+
     for number in range(1, 6):
         now += 3600
-        site.write("s/draft.md", article(number, link="", **dated(now)))
+        title = "Daily notes" if alike == "title" else f"Article {number}"
+        when = dated(NOW if alike == "day" else now)
+        site.write("s/draft.md", article(number, link="", title=title, **when))
         site.build(now)
-        ids |= {item["title"]: item["id"] for item in site.items()}
+        ids |= entries()
         now += 3600
         os.rename(site.root / "seeds/s/draft.md", site.root / f"seeds/s/post-{number}.md")
         site.build(now)
-        titles = [f"Article {one}" for one in range(number, 0, -1)]
-        assert site.titles()[:number] == titles  # all arrived lately, and more than the limit
-        assert {item["title"]: item["id"] for item in site.items()}.items() <= ids.items()
+        assert entries().items() <= ids.items()
+        told = " ".join(entries())
+        # All arrived lately, and are more than the limit.
+        assert all(f"Words of number {one}," in told for one in range(1, number + 1))
         assert site.bytes() == fresh(site, tmp_path_factory, now)
     assert len(set(ids.values())) == len(ids)
+
+
+@pytest.mark.parametrize("more", ["", "archive = true\n"])
+@pytest.mark.parametrize("many", [5, 70])
+def test_a_file_that_gets_its_first_name_again_goes_on(
+    site: Site, many: int, more: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.configure(f"[[feed]]\nslug = 'all'\nlimit = {2 if more else 80}\n{more}")
+    for number in range(many):
+        site.write(f"s/k{number}.md", article(number, link=""))
+    site.build(NOW)
+
+    def stands() -> list[str]:
+        documents = [body.decode() for name, body in site.bytes().items() if name.endswith("m.xml")]
+        return sorted(i for text in documents for i in re.findall("<entry><id>(.*?)</id>", text))
+
+    before = stands()
+    assert len(before) == many
+    for number, (old, new) in enumerate((("k3", "other"), ("other", "k3"), ("k3", "other")), 1):
+        os.rename(site.root / f"seeds/s/{old}.md", site.root / f"seeds/s/{new}.md")
+        site.build(NOW + number * 60, accept=True)
+        assert stands() == before
+        assert site.bytes() == fresh(site, tmp_path_factory, NOW + number * 60)
+
+
+def test_a_file_keeps_its_id_under_the_name_of_one_that_is_gone(site: Site) -> None:
+    for number, name in enumerate("abc", 1):
+        site.write(f"s/{name}.md", article(number, link=""))
+    site.build(NOW)
+    before = {item["title"]: item["id"] for item in site.items()}
+    os.unlink(site.root / "seeds/s/a.md")
+    site.build(NOW + 60)
+    os.rename(site.root / "seeds/s/b.md", site.root / "seeds/s/a.md")
+    site.build(NOW + 120)
+    del before["Article 1"]
+    assert {item["title"]: item["id"] for item in site.items()} == before
+    os.rename(site.root / "seeds/s/c.md", site.root / "seeds/s/a.md")
+    site.build(NOW + 180)
+    del before["Article 2"]
+    assert {item["title"]: item["id"] for item in site.items()} == before
+
+
+def test_a_late_article_under_a_number_and_an_address_of_before_arrives(site: Site) -> None:
+    shared = "https://news.example.com/shared"
+    site.configure(ROOMY)
+    for number in range(10, 15):
+        site.write(f"s/{number}.md", article(number, link=""))
+    site.write("s/post-2.md", article(0, link=shared, **dated(NOW - 30 * DAY)))
+    site.write("s/1002_a.md", article(3, link=shared, **dated(NOW - 20 * DAY)))
+    site.build(NOW)
+    before = {item["title"]: item["id"] for item in site.items()}
+    os.rename(site.root / "seeds/s/1002_a.md", site.root / "seeds/s/draft.md")
+    site.build(NOW + 60)
+    body = "<p>It rained for a week, and then the ferry came.</p>"
+    site.write("s/1002_a.md", article(39, link=shared, body=body, **dated(NOW - 60 * DAY)))
+    site.build(NOW + 120)
+    after = {item["title"]: item["id"] for item in site.items()}
+    assert before.items() <= after.items()
+    assert after.keys() == {*before, "Article 39"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("b", "c"), ("c", "b")])
