@@ -43,7 +43,10 @@ class _Grammar(argparse.ArgumentParser):
         if unknown:
             from feeds.checks import near
 
-            self.error(f"{unknown[0]}: unknown{near(unknown[0], self._option_string_actions)}")
+            wrong = unknown[0]
+            if wrong.startswith("-"):
+                self.error(f"{wrong}: unknown{near(wrong, self._option_string_actions)}")
+            self.error(f"{wrong}: there is no use for it here")
         return known, unknown
 
     def format_help(self) -> str:
@@ -249,20 +252,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = grammar.parse_args(arguments)
     from feeds.console import PROBLEMS, REFUSED, USAGE, WELL, Console, UnheardError
 
-    if given.version:
-        from feeds.model import VERSION
-
-        print("feeds", VERSION)
-        return WELL
-    if given.verb is None:
+    console = Console(quiet=given.quiet, verbose=given.verbose, machine=given.format == "json")
+    if given.verb is None and not given.version:
         grammar.print_help()
         return USAGE
 
     from feeds import verbs
-    from feeds.model import ConfigError, FeedsError
+    from feeds.model import VERSION, ConfigError, FeedsError
 
-    console = Console(quiet=given.quiet, verbose=given.verbose, machine=given.format == "json")
     try:
+        if given.version:
+            console.lines([f"feeds {VERSION}"])
+            return WELL
         return int(getattr(verbs, given.verb)(given, console))
     except ConfigError as error:
         console.error(str(error))

@@ -6,13 +6,14 @@ import os
 import re
 import sys
 import time
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from feeds.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from feeds.model import Problem, Report
 
@@ -68,6 +69,18 @@ class UnheardError(Exception):
     """What was done could not be told."""
 
 
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Raise UnheardError when what is written to stdout inside can't be."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnheardError(f"stdout: {error.strerror}") from None
+
+
 class Console:
     """Where a command speaks: results to stdout, everything else to stderr."""
 
@@ -98,14 +111,14 @@ class Console:
 
     def lines(self, text: Iterable[str]) -> None:
         """Print these lines on stdout; a control in one is written as its escape."""
-        try:
+        with _heard():
             for line in text:
                 print(line if self.machine else _safe(line, styled=self.colour))
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise UnheardError(f"stdout: {error.strerror}") from None
+
+    def write(self, data: bytes) -> None:
+        """Write these bytes to stdout, as they are."""
+        with _heard():
+            sys.stdout.buffer.write(data)
 
     def note(self, text: str) -> None:
         """Tell what a person may want to know while it goes on."""

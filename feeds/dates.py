@@ -223,6 +223,7 @@ _ZONES = {
 }  # fmt: skip
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-/.](\d\d?)[-/.](\d\d?)(?!\d)")
+_NUMERIC = re.compile(r"\d[-/.]\d\d?[-/.]\d")
 # They differ in every field, so what a text leaves out comes back different.
 _DEFAULTS = (datetime(1996, 1, 1, 0, 0, 0), datetime(2004, 12, 31, 23, 0, 0))  # noqa: DTZ001
 
@@ -253,6 +254,9 @@ def _other(text: str, zone: tzinfo) -> Instant:
     if ordered := _YEAR_FIRST.search(text):  # then the month comes next, whatever dateutil thinks
         if (first.year, first.month, first.day) != tuple(map(int, ordered.groups())):
             raise DateError("no such date")
+        before, behind = text[: ordered.start()], text[ordered.end() :]
+        if _NUMERIC.search(f"{before} {behind}") or behind.startswith(("/", "-", ".")):
+            raise DateError("more than one date")
     elif first.date() != european.date():
         raise DateError("day and month can't be told apart")
     moment = first if first.tzinfo else first.replace(tzinfo=zone)

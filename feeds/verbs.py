@@ -218,7 +218,7 @@ def ids(given: Namespace, console: Console) -> int:
         elif given.deed == "export":
             text = "".join(f"{line}\n" for line in ids.export(register))
             if given.file == "-":
-                sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+                console.write(text.encode("utf-8", "surrogateescape"))
             else:
                 ids.save(given.file, text)
         else:

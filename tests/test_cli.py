@@ -49,6 +49,8 @@ def test_an_option_that_is_misspelt(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("usage: feeds generate ")
     assert 'feeds generate: error: --offlin: unknown; did you mean "--offline"?' in run.stderr
+    run = feeds("generate", "seeds", at=tmp_path)
+    assert "error: seeds: there is no use for it here" in run.stderr
     run = feeds("--quit", "generate", at=tmp_path)
     assert 'feeds: error: --quit: unknown; did you mean "--quiet"?' in run.stderr
 
@@ -135,7 +137,7 @@ def test_streams_that_are_closed(site: Site, closed: str) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-@pytest.mark.parametrize("verb", ["generate --offline", "ids list", "completion bash"])
+@pytest.mark.parametrize("verb", ["generate --offline", "ids list", "ids export", "--version"])
 def test_a_report_that_has_no_room(site: Site, verb: str) -> None:
     site.write("s/1.md", seed())
     site.build()
