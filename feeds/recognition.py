@@ -108,14 +108,14 @@ def _reused(present: Iterable[tuple[int, Heading, str]], register: Register) -> 
     found: set[int] = set()
     for _, heading, key in present:
         had = register.account(register.mark_of(key))
-        if had and (identity.apart(had.heading, heading) or _another(had.heading, heading)):
+        if had and (identity.apart(had.heading, heading) or _edited(had.heading, heading)):
             found.add(identity.short(key))
     return found
 
 
-def _another(had: Heading, heading: Heading) -> bool:
-    """Whether a file may hold another article than it had, or is it with all of it edited."""
-    return had.title != heading.title and had.published != heading.published
+def _edited(had: Heading, heading: Heading) -> bool:
+    """Whether a file without an address holds something else: edited, or another article."""
+    return not heading.link and (had.title, had.published) != (heading.title, heading.published)
 
 
 def _go_by_keys(
@@ -171,24 +171,29 @@ def _receive(
 
     Without `now`, nothing arrives.  Those in the rows `known` have another key that is not fresh.
     """
-    found = catalogue.find(fresh)
-    before = _Before(catalogue, register) if found else None
-    for row, heading, key in sorted(found, key=lambda one: one[1].path):
-        assert before is not None
-        if row in known:
-            continue
+    found = [one for one in catalogue.find(fresh) if one[0] not in known]
+    if not found:
+        return
+    found.sort(key=lambda one: one[1].path)
+    before = _Before(catalogue, register)
+    # First those that only have another file, all before any of them is written down: names may
+    # have gone round.
+    moved = {row: one for row, heading, key in found if (one := before.moved(heading, key))}
+    for row, heading, key in found:
+        if row in moved:
+            register.alias(key, moved[row].mark)
+            register.keep(moved[row]._replace(key=key, path=heading.path))
+    for row, heading, key in found:
         had = register.account(register.mark_of(key))
-        moved = before.moved(heading, had) if had and _another(had.heading, heading) else None
-        if (
+        if row in moved or (
             had
-            and moved is None
             and (
                 not identity.apart(had.heading, heading)
                 or register.account(marked(heading, _shared(heading, key), register)) is not None
             )
         ):
             continue
-        account = moved or before.account(heading, key)
+        account = before.account(heading, key)
         if account is not None:
             register.alias(key, account.mark)
             register.keep(account._replace(key=key, path=heading.path))
@@ -230,14 +235,17 @@ def removals(catalogue: Catalogue, register: Register, now: int) -> None:
 
 
 class _Before:
-    """What articles were before this build, of those whose keys are not there any more."""
+    """What articles were before this build, and which of their keys are not there any more."""
 
     def __init__(self, catalogue: Catalogue, register: Register) -> None:
+        self._catalogue = catalogue
         self._register = register
         self._there = catalogue.idents()
         self._used: set[str] = set()  # marks: an article goes on as one article
         self._left: dict[object, list[Heading]] = {}
+        self._was: dict[tuple[str, int], list[Heading]] = {}  # by title and date
         for heading in catalogue.left():
+            self._was.setdefault((heading.title, heading.published), []).append(heading)
             if identity.short(identity.key(heading)) not in self._there:
                 for trait in _traits(heading):
                     self._left.setdefault(trait, []).append(heading)
@@ -258,15 +266,25 @@ class _Before:
                 return account
         return None
 
-    def moved(self, heading: Heading, had: Account) -> Account | None:
-        """The article that left another file as it stands here, where that of `had` was before."""
-        for old in self._forms(heading):
-            if (old.title, old.published) == (heading.title, heading.published):
-                account = self._register.account(marked(old, None, self._register))
-                if account and account.mark not in {had.mark, *self._used}:
-                    self._used.add(account.mark)
-                    return account
+    def moved(self, heading: Heading, key: str) -> Account | None:
+        """The article without an address that had its title and its date in another file.
+
+        None where the file that has this key is its own, or where it is still in the other.
+        """
+        had = self._register.account(self._register.mark_of(key))
+        if heading.link or (had and not _edited(had.heading, heading)):
+            return None
+        for old in self._was.get((heading.title, heading.published), ()):
+            account = self._register.account(marked(old, None, self._register))
+            if account and account.mark not in self._used and not self._stays(old):
+                self._used.add(account.mark)
+                return account
         return None
+
+    def _stays(self, old: Heading) -> bool:
+        """Whether the article is still where it was."""
+        now = self._catalogue.find({identity.short(identity.key(old))})
+        return any((one.title, one.published) == (old.title, old.published) for _, one, _ in now)
 
     def known(self, heading: Heading) -> bool:
         """Whether the article was there before, though no feed ever showed it."""

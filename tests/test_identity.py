@@ -765,6 +765,39 @@ def test_a_file_keeps_its_id_under_the_name_of_one_that_is_gone(site: Site) -> N
     assert {item["title"]: item["id"] for item in site.items()} == before
 
 
+@pytest.mark.parametrize("more", ["", "archive = true\n"])
+def test_files_that_swap_their_names_or_pass_them_on_keep_their_ids(
+    site: Site, more: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As where notes.md becomes notes-1.md, and that notes-2.md, all in one build."""
+    site.configure(ROOMY + more)
+    folder, now = site.root / "seeds/s", NOW
+    site.write("s/elsewhere.md", article(90))
+    site.build(now)
+    ids: dict[str, str] = {}
+
+    def notes() -> dict[str, str]:
+        mine = [item for item in site.items() if item["title"] == "Daily notes"]
+        return {str(item["content_html"]): str(item["id"]) for item in mine}
+
+    for number in range(1, 7):
+        now += HOUR
+        for old in range(number - 1, 0, -1):
+            name = f"notes-{old - 1}.md" if old > 1 else "notes.md"
+            os.rename(folder / name, folder / f"notes-{old}.md")
+        site.write("s/notes.md", article(number, link="", title="Daily notes", **dated(now)))
+        site.build(now)
+        assert ids.items() <= notes().items()
+        ids = notes()
+        assert len(set(ids.values())) == len(ids) == number
+        assert site.bytes() == fresh(site, tmp_path_factory, now)
+    os.rename(folder / "notes.md", folder / "kept")
+    os.rename(folder / "notes-3.md", folder / "notes.md")
+    os.rename(folder / "kept", folder / "notes-3.md")
+    site.build(now + 60)
+    assert notes() == ids
+
+
 def test_a_late_article_under_a_number_and_an_address_of_before_arrives(site: Site) -> None:
     shared = "https://news.example.com/shared"
     site.configure(ROOMY)
