@@ -39,7 +39,7 @@ def recognise(
     begun = register.fact("begun")
     idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
     fresh = register.unknown(idents)
-    present = catalogue.find(idents) if affected and begun else []
+    present = catalogue.find(_known(affected, idents, register)) if begun else []
     reused = _reused(present, register)
     families = list(catalogue.families())
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
@@ -51,6 +51,15 @@ def recognise(
         register.keep_fact("begun", str(now))
     register.learn(fresh)
     _go_by_keys(present, catalogue, register)
+
+
+def _known(
+    affected: Iterable[Heading] | None, idents: Collection[int], register: Register
+) -> Collection[int]:
+    """The keys at which an article may be another than it was, if not all of them can be asked."""
+    if affected is not None:
+        return idents
+    return {identity.short(account.key) for account in register.accounts()}
 
 
 def decisions(catalogue: Catalogue, register: Register) -> Decisions:

@@ -853,3 +853,24 @@ def test_no_two_articles_have_one_mark(tmp_path: Path) -> None:
             assert len(set(marks.values())) == 4
             assert marks[0] == identity.mark(f"{key}#1111")
             assert marks[1] == identity.mark(key)
+
+
+@pytest.mark.parametrize("meanwhile", ["", "configuration", "catalogue"])
+def test_another_article_at_an_address_of_before_arrives(site: Site, meanwhile: str) -> None:
+    site.configure(ROOMY)
+    shared = "https://news.example.com/daily"
+    for number in range(5):
+        site.write(f"s/k{number}.md", article(number))
+    site.write("s/first.md", article(7, link=shared, **dated(NOW - DAY)))
+    site.build(NOW)
+    (before,) = (item["id"] for item in site.items() if item["title"] == "Article 7")
+    site.root.joinpath("seeds/s/first.md").unlink()
+    body = "<p>It rained for a week, and then the ferry came.</p>"
+    site.write("s/other.md", article(8, link=shared, body=body, **dated(NOW - 900 * DAY)))
+    if meanwhile == "configuration":
+        site.configure(ROOMY + "title = 'Everything'\n")
+    elif meanwhile == "catalogue":
+        site.root.joinpath(".feeds/catalogue.sqlite").unlink()
+    site.build(NOW + 60, accept=True)
+    (after,) = (item["id"] for item in site.items() if item["title"] == "Article 8")
+    assert after != before
