@@ -122,6 +122,24 @@ def apart(one: Heading, other: Heading) -> bool:
     )
 
 
+def alike(old: Heading, new: Heading) -> bool:
+    """Whether two headings are most likely of one article though their keys differ.
+
+    The same file or the same id in the file's name, and the same title or instant; or both these.
+    But a file whose instant changed with its address, beyond the host, holds another article, as
+    one that is written anew each day under the same title.
+    """
+    number = number_of(old.path)
+    place = old.path == new.path or (
+        number != "" and number == number_of(new.path) and old.source == new.source
+    )
+    title, instant = old.title == new.title, old.published == new.published
+    if place and title and not instant and old.link and new.link:
+        pages = (key(one).partition("#")[0].partition("/")[2] for one in (old, new))
+        return len(set(pages)) == 1
+    return (place and (title or instant)) or (title and instant)
+
+
 def salted(key: str, heading: Heading, taken: Collection[str] = ()) -> str:
     """A key for an article whose own `key` belongs to another article already; none of `taken`."""
     return next(one for one in salts(key, heading) if one not in taken)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import editing, identity, recognition, revision, selection, workers
+from feeds import editing, identity, naming, recognition, revision, selection, workers
 from feeds.model import Heading, SeedError, digest
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def learn(
     left = {identity.short(identity.key(heading)) for heading in catalogue.left()}
     rows = _rows(channels, catalogue, affected, left)
     keys = catalogue.keys(rows)
-    marks = recognition.marks({r: (h, keys.get(r)) for r, h in rows.items()}, register)
+    marks = naming.marks({r: (h, keys.get(r)) for r, h in rows.items()}, register)
     kept = register.kept(marks.values())
     wanted = []
     for row, heading in rows.items():

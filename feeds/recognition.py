@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from feeds import identity, revision
+from feeds import identity, naming, revision
 from feeds.register import Account, Change
 from feeds.twins import Decisions
 
@@ -90,7 +90,7 @@ def _renamed(catalogue: Catalogue, register: Register) -> list[tuple[Heading, He
             for path, new in sorted(
                 there.items(), key=lambda one: (one[1].source != old.source, one)
             )
-            if alike(old, new) and path not in parted and not register.at(path)
+            if identity.alike(old, new) and path not in parted and not register.at(path)
         )
         if (new := next(likely, None)) and new.path not in found:
             found[new.path] = old, new
@@ -135,7 +135,7 @@ def _go_by_keys(
     So it is where a file was renamed and has its first name again.
     """
     for _, heading, key in present:
-        account = register.account(marked(heading, _shared(heading, key), register))
+        account = register.account(naming.marked(heading, _shared(heading, key), register))
         if account is None or account.key == key:
             continue
         if not catalogue.find({identity.short(account.key)}):
@@ -198,7 +198,8 @@ def _receive(
             had
             and (
                 not identity.apart(had.heading, heading)
-                or register.account(marked(heading, _shared(heading, key), register)) is not None
+                or register.account(naming.marked(heading, _shared(heading, key), register))
+                is not None
             )
         ):
             continue
@@ -207,7 +208,7 @@ def _receive(
             register.alias(key, account.mark)
             register.keep(account._replace(key=key, path=heading.path))
         elif now is not None and not before.known(heading):
-            mark = _free(key, heading, register) if had else register.mark_of(key)
+            mark = naming.free(key, heading, register) if had else register.mark_of(key)
             arrived = max(now, heading.published)
             register.keep(
                 Account(mark, key, heading.path, heading.title, heading.published, arrived)
@@ -262,7 +263,7 @@ class _Before:
     def account(self, heading: Heading, key: str) -> Account | None:
         """The article that the heading is a later form of, if it was ever announced."""
         for old in self._forms(heading):
-            account = self._register.account(marked(old, None, self._register))
+            account = self._register.account(naming.marked(old, None, self._register))
             if account is not None and account.mark not in self._used:
                 self._used.add(account.mark)
                 return account
@@ -270,7 +271,7 @@ class _Before:
             gone = identity.short(account.key) not in self._there or (
                 "#" in key and account.path == heading.path
             )
-            if gone and account.mark not in self._used and alike(account.heading, heading):
+            if gone and account.mark not in self._used and identity.alike(account.heading, heading):
                 self._used.add(account.mark)
                 return account
         return None
@@ -284,7 +285,7 @@ class _Before:
         if heading.link or (had and not _edited(had.heading, heading)):
             return None
         for old in self._was.get((heading.title, heading.published), ()):
-            account = self._register.account(marked(old, None, self._register))
+            account = self._register.account(naming.marked(old, None, self._register))
             if account and account.mark not in self._used and not self._stays(old):
                 self._used.add(account.mark)
                 return account
@@ -302,7 +303,7 @@ class _Before:
     def _forms(self, heading: Heading) -> Iterable[Heading]:
         for trait in _traits(heading):
             for old in self._left.get(trait, ()):
-                if alike(old, heading):
+                if identity.alike(old, heading):
                     yield old
 
 
@@ -314,24 +315,6 @@ def _traits(heading: Heading) -> list[object]:
         *([(heading.source, number)] if number else []),
         (heading.title, heading.published),
     ]
-
-
-def alike(old: Heading, new: Heading) -> bool:
-    """Whether two headings are most likely of one article though their keys differ.
-
-    The same file or the same id in the file's name, and the same title or instant; or both these.
-    But a file whose instant changed with its address, beyond the host, holds another article, as
-    one that is written anew each day under the same title.
-    """
-    number = identity.number_of(old.path)
-    place = old.path == new.path or (
-        number != "" and number == identity.number_of(new.path) and old.source == new.source
-    )
-    title, instant = old.title == new.title, old.published == new.published
-    if place and title and not instant and old.link and new.link:
-        pages = (identity.key(one).partition("#")[0].partition("/")[2] for one in (old, new))
-        return len(set(pages)) == 1
-    return (place and (title or instant)) or (title and instant)
 
 
 # --- what articles say ---------------------------------------------------------------------------
@@ -352,7 +335,9 @@ def accounts(
     no change of the article.  With `texts`, what was edited is noted.
     """
     found: dict[int, Account] = {}
-    named = marks({row: (heading, key) for row, (heading, key, _) in standing.items()}, register)
+    named = naming.marks(
+        {row: (heading, key) for row, (heading, key, _) in standing.items()}, register
+    )
     for row, (heading, shared, article) in standing.items():
         key, mark = shared or identity.key(heading), named[row]
         before = register.account(mark)
@@ -421,65 +406,6 @@ def _note(
 
 
 _MOVED = "The address or the lead picture changed; the words are the same."
-
-
-def marks(standing: Mapping[int, tuple[Heading, str | None]], register: Register) -> dict[int, str]:
-    """The mark of each article, by row; no two have the same.
-
-    `standing` maps rows to headings and the keys of articles that several files hold.
-    """
-    keys = {row: shared or identity.key(heading) for row, (heading, shared) in standing.items()}
-    known = register.marks_of(keys.values())
-    accounts = register.accounts_of(known.values())
-    wanted: list[tuple[bool, str, int, str]] = []
-    for row, (heading, shared) in standing.items():
-        mark = known[keys[row]]
-        if shared is None or "#" in shared:
-            mark = _its_own(heading, keys[row], mark, accounts.get(mark), register)
-        # Of several, the file in which the article was seen last: another may have its old name.
-        strange = (account := accounts.get(mark)) is None or account.path != heading.path
-        wanted.append((strange, heading.path, row, mark))
-    found: dict[int, str] = {}
-    taken: set[str] = set()
-    for _, _, row, mark in sorted(wanted):
-        found[row] = _free(keys[row], standing[row][0], register, taken) if mark in taken else mark
-        taken.add(found[row])
-    return found
-
-
-def marked(heading: Heading, shared: str | None, register: Register) -> str:
-    """The mark of one article; `shared` is its key if several files hold it."""
-    return marks({0: (heading, shared)}, register)[0]
-
-
-def _its_own(
-    heading: Heading, key: str, mark: str, account: Account | None, register: Register
-) -> str:
-    """The mark of an article with this key, whose own `mark` may be that of another.
-
-    When that belongs to an article that is clearly another, it is the one the article had when it
-    was seen in this file before, or one of its own.
-    """
-    if account is not None and identity.sure(account.heading, heading):
-        return mark
-    if account is not None or "#" in key:
-        for other in register.like(heading):
-            if alike(other.heading, heading):
-                return other.mark
-    if account is None or not identity.apart(account.heading, heading):
-        return mark
-    return _free(key, heading, register)
-
-
-def _free(
-    key: str, heading: Heading, register: Register, taken: Collection[str] = frozenset()
-) -> str:
-    """A mark for an article whose key is another's: none of `taken`, and no other article's."""
-    for mark in map(identity.mark, identity.salts(key, heading)):
-        account = register.account(mark)
-        if mark not in taken and (account is None or identity.sure(account.heading, heading)):
-            break
-    return mark  # at last that of its path
 
 
 def after_reading(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import identity, recognition, selection
+from feeds import identity, naming, selection
 from feeds.shelf import OPEN, Archive
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _named(
     rows = dict(window)
     keys = catalogue.keys(rows)
     standing = {row: (heading, keys.get(row)) for row, heading in rows.items()}
-    marks = recognition.marks(standing, register)
+    marks = naming.marks(standing, register)
     return {marks[row]: Found(row, *standing[row]) for row in rows}
 
 

@@ -11,7 +11,7 @@ from feeds import (
     enclosures,
     identity,
     ledger,
-    recognition,
+    naming,
     renewal,
     seeds,
     selection,
@@ -140,7 +140,7 @@ def _id(config: Config, heading: Heading) -> str:
     mark, authority = identity.mark(identity.key(heading)), config.site.authority
     if os.path.exists(path) and os.path.getsize(path):
         with ledger.opened(path, mode="read") as kept:
-            mark = recognition.marked(heading, None, kept.register)
+            mark = naming.marked(heading, None, kept.register)
             if not config.named:
                 authority = kept.fact("authority") or authority
     return identity.tag(authority, config.site.since, mark)

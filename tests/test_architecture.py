@@ -23,7 +23,7 @@ LAYERS = (
     ("schema", "soup"),
     ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf", "album", "decoding", "difference", "enclosures"),
-    ("cadence", "codings", "glance", "newest"),
+    ("cadence", "codings", "glance", "naming", "newest"),
     ("illustrations", "recognition"),
     ("markup",),
     (

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from feeds import cli, cycle, identity, ids, recognition, showing
+from feeds import cli, cycle, identity, ids, naming, showing
 from feeds.ledger import opened
 from feeds.model import FeedsError, Heading, PublishError, StateError
 from feeds.register import Register
@@ -849,7 +849,7 @@ def test_no_two_articles_have_one_mark(tmp_path: Path) -> None:
     with opened(str(tmp_path / "ledger.sqlite")) as ledger:
         for some in itertools.permutations(range(4)):
             standing = {row: (headings[row], shared[row]) for row in some}
-            marks = recognition.marks(standing, ledger.register)
+            marks = naming.marks(standing, ledger.register)
             assert len(set(marks.values())) == 4
             assert marks[0] == identity.mark(f"{key}#1111")
             assert marks[1] == identity.mark(key)
