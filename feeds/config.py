@@ -124,8 +124,7 @@ def load(path: str) -> Config:
     """
     shown = os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
     try:
-        with open(path, encoding="utf-8-sig") as file:  # Windows puts a mark at the beginning
-            text = file.read()
+        text = text_of(path)
     except FileNotFoundError:
         raise ConfigError((
             f"{shown}: there is no such file; `feeds init` writes one, --config names another",
@@ -133,6 +132,12 @@ def load(path: str) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError((f"{shown}: it can't be read: {error}",)) from None
     return parse(text, path, shown)
+
+
+def text_of(path: str) -> str:
+    """What the file at `path` says, without the mark that Windows puts at its beginning."""
+    with open(path, encoding="utf-8-sig") as file:
+        return file.read()
 
 
 def stamp(path: str) -> tuple[int, ...]:
@@ -147,8 +152,7 @@ def stamp(path: str) -> tuple[int, ...]:
 def state_of(path: str) -> str:
     """The state folder that the file at `path` names, though the rest of it may be wrong."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            named = tomllib.loads(file.read()).get("paths", {}).get("state")
+        named = tomllib.loads(text_of(path)).get("paths", {}).get("state")
     except (OSError, ValueError, AttributeError):
         named = None
     state = named if isinstance(named, str) and named else Paths._field_defaults["state"].default

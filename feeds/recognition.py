@@ -190,8 +190,7 @@ def _receive(
     moved = {row: one for row, heading, key in found if (one := before.moved(heading, key))}
     for row, heading, key in found:
         if row in moved:
-            register.alias(key, moved[row].mark)
-            register.keep(moved[row]._replace(key=key, path=heading.path))
+            _go_on(moved[row], key, heading, register)
     for row, heading, key in found:
         had = register.account(register.mark_of(key))
         if row in moved or (
@@ -205,14 +204,19 @@ def _receive(
             continue
         account = before.account(heading, key)
         if account is not None:
-            register.alias(key, account.mark)
-            register.keep(account._replace(key=key, path=heading.path))
+            _go_on(account, key, heading, register)
         elif now is not None and not before.known(heading):
             mark = naming.free(key, heading, register) if had else register.mark_of(key)
             arrived = max(now, heading.published)
             register.keep(
                 Account(mark, key, heading.path, heading.title, heading.published, arrived)
             )
+
+
+def _go_on(account: Account, key: str, heading: Heading, register: Register) -> None:
+    """Let an article go on under this key, in the file that it has now."""
+    register.alias(key, account.mark)
+    register.keep(account._replace(key=key, path=heading.path))
 
 
 def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:

@@ -318,8 +318,7 @@ def config(given: Namespace, console: Console) -> int:
         text = configuration.effective(settings)
         console.answer(configuration.as_tables(settings), text.splitlines())
     else:
-        with open(settings.path, encoding="utf-8-sig") as file:
-            text = file.read()
+        text = configuration.text_of(settings.path)
         console.answer({"text": text}, text.splitlines())
     return WELL
 
