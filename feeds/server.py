@@ -196,6 +196,8 @@ def _watch(application: Application, settings: Config) -> None:
             continue
         try:
             found = config.load(settings.path)
+            host, port = settings.serve.host, settings.serve.port
+            found = found._replace(serve=found.serve._replace(host=host, port=port))
             if served_by(found) != served_by(settings):
                 application.adopt(found, cadence.between_builds(found.schedule))
                 settings = found

@@ -273,6 +273,19 @@ def test_no_one_waits_while_a_large_file_is_read(site: Site) -> None:
         assert server.ask("/film.mp4", if_none_match=tag).status == 304
 
 
+def test_the_port_of_the_command_line_is_no_change_of_the_configuration(site: Site) -> None:
+    path = site.root / "out/film.mp4"
+    path.parent.mkdir()
+    path.touch()
+    os.truncate(path, 120_000_000)
+    with feeds_server(site.root) as server:
+        eventually(lambda: server.ask("/film.mp4", "HEAD")["etag"])
+        until = time.monotonic() + 2  # by then the configuration has been looked at
+        while time.monotonic() < until:
+            assert server.ask("/film.mp4", "HEAD")["etag"], "what was known of it was let go"
+            time.sleep(0.02)
+
+
 def test_a_file_that_never_keeps_still_is_given_out(site: Site) -> None:
     site.root.joinpath("out").mkdir()
     grown = [site.root / "out/small.txt", site.root / "out/large.bin"]
