@@ -127,9 +127,10 @@ def _rendered(drafts: Sequence[Draft]) -> list[Written]:
     return sorted(workers.spread(_written, drafts, count), key=lambda made: made.slug)
 
 
-def _written(draft: Draft) -> Iterator[Written]:
+def _written(draft: Draft) -> Iterator[Written | None]:
     fitted = fitting.fit(*draft)
     for document in fitted.documents:
+        yield None  # another process may wait to tell what it has written
         if faults := proof.read(document, fitted.feed):
             raise PublishError(proof.refusal(document, faults))
     standing = tuple(map(forecast.standing, fitted.feed.entries))
