@@ -66,6 +66,7 @@ def parse(body: str, title: str, base: str, cleaning: Cleaning, beside: Beside) 
     writer = Writer(title, base, illustrations)
     writer.children(first(soup, "body") or soup, 0)
     content = writer.html()
+    soup.decompose()  # its nodes hold each other: else they stay until Python looks for such rings
     prose = " ".join(text for block, text in writer.texts if block not in _UNSAID)
     words = wording(" ".join(text for _, text in writer.texts))
     return Article(

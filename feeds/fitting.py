@@ -25,6 +25,7 @@ _FRAME = 700  # bytes that an entry takes without its texts and pictures, about
 PRESENT = 5  # of the newest entries, which stay
 _PICTURES = 10  # that an entry keeps
 _ADDRESS = 300  # characters; pictures with longer addresses go
+_LONGEST = 3  # bytes of a letter, of all but the rarest scripts
 _ESCAPES = {c: len(escape(c)) - 1 for c in "&<>\"'"}  # bytes that each takes more
 _SPARED = re.compile(r' (?:height|lang|title|width)="[^"]*"')
 _PICTURE = re.compile(r'<img [^<>]*?src="([^"]*)"[^<>]*/>')
@@ -59,8 +60,7 @@ def fit(feed: Feed, budget: int, lately: Collection[str], crowded: int = 0) -> F
     lean = tuple(map(_lean, feed.entries))
     costs = list(map(_cost, lean))
     fitted, reached, target = feed._replace(entries=lean), size, budget
-    weighed = zip(feed.entries, lean, costs, strict=True)
-    spared = sum(_cost(whole) - cost for whole, entry, cost in weighed if whole != entry)
+    spared = sum(map(_spared, feed.entries, lean))
     if size - 2 * spared <= budget:  # it may be enough: how much is only known once it is written
         documents = formats.render(fitted)
         reached = _largest(documents)
@@ -123,8 +123,17 @@ def _cost(entry: Entry) -> int:
     if not entry.id:
         return 0
     texts = (entry.content, entry.summary, entry.title, entry.link)
-    pictures = sum(2 * len(e.url) + 2 * len(e.title) + 200 for e in entry.enclosures)
-    return _FRAME + pictures + sum(map(_length, texts))
+    return _FRAME + _pictures(entry) + sum(map(_length, texts))
+
+
+def _pictures(entry: Entry) -> int:
+    return sum(2 * len(e.url) + 2 * len(e.title) + 200 for e in entry.enclosures)
+
+
+def _spared(entry: Entry, lean: Entry) -> int:
+    """How many bytes an entry takes less when it is lean, at most."""
+    letters = len(entry.content) - len(lean.content)
+    return _LONGEST * letters + _pictures(entry) - _pictures(lean)
 
 
 def _length(text: str) -> int:
