@@ -37,11 +37,17 @@ def recognise(
     for old, new in _renamed(catalogue, register):
         _follow(old, new, register)
     begun = register.fact("begun")
-    idents = catalogue.idents() if affected is None or not begun else _idents(catalogue, affected)
-    fresh = register.unknown(idents)
-    present = catalogue.find(_known(affected, idents, register)) if begun else []
-    reused = _reused(present, register)
     families = list(catalogue.families())
+    asked = (
+        catalogue.idents()
+        if affected is None or not begun
+        else _asked(families, map(identity.key, affected))
+    )
+    fresh = register.unknown(asked)
+    if affected is None:  # not all that are there can be asked which article they are
+        asked = _asked(families, (account.key for account in register.accounts()))
+    present = catalogue.find(asked) if begun else []
+    reused = _reused(present, register)
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
     if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
         # Where several articles share an address, an older one takes it from one that had it.
@@ -51,15 +57,6 @@ def recognise(
         register.keep_fact("begun", str(now))
     register.learn(fresh)
     _go_by_keys(present, catalogue, register)
-
-
-def _known(
-    affected: Iterable[Heading] | None, idents: Collection[int], register: Register
-) -> Collection[int]:
-    """The keys at which an article may be another than it was, if not all of them can be asked."""
-    if affected is not None:
-        return idents
-    return {identity.short(account.key) for account in register.accounts()}
 
 
 def decisions(catalogue: Catalogue, register: Register) -> Decisions:
@@ -106,10 +103,10 @@ def _follow(old: Heading, new: Heading, register: Register) -> None:
         register.alias(identity.key(new), mark)
 
 
-def _idents(catalogue: Catalogue, affected: Iterable[Heading]) -> set[int]:
-    own = {identity.short(identity.key(heading)) for heading in affected}
-    salted = {identity.short(f.key) for f in catalogue.families() if "#" in f.key}
-    return own | salted
+def _asked(families: Iterable[Family], keys: Iterable[str]) -> set[int]:
+    """The keys of which it is asked whose they are: these, and those made for a shared address."""
+    salted = (family.key for family in families if "#" in family.key)
+    return {identity.short(key) for key in (*keys, *salted)}
 
 
 def _reused(present: Iterable[tuple[int, Heading, str]], register: Register) -> set[int]:
@@ -138,7 +135,8 @@ def _go_by_keys(
         account = register.account(naming.marked(heading, _shared(heading, key), register))
         if account is None or account.key == key:
             continue
-        if not catalogue.find({identity.short(account.key)}):
+        there = catalogue.find({identity.short(account.key)})
+        if account.mark not in {naming.marked(h, _shared(h, k), register) for _, h, k in there}:
             register.keep(account._replace(key=key, path=heading.path))
 
 
@@ -154,16 +152,19 @@ def _unite(
 
     Returned is whether one of the keys was known.
     """
-    keys = dict.fromkeys(
-        (family.key, *(identity.key(catalogue.heading(row)) for row in family.members))
-    )
+    members = [catalogue.heading(row) for row in family.members]
+    keys = dict.fromkeys((family.key, *map(identity.key, members)))
     if "#" in family.key:  # an address that other articles have too means none of them
         keys = {family.key: None}
     known = [key for key in keys if identity.short(key) not in fresh]
     marks = dict.fromkeys(register.mark_of(key) for key in known)
     accounts = [account for mark in marks if (account := register.account(mark))]
+    if accounts and all(identity.apart(a.heading, one) for a in accounts for one in members):
+        # They have the address of one that is gone.
+        marks = dict.fromkeys(naming.marked(one, None, register) for one in members)
+        accounts = [account for mark in marks if (account := register.account(mark))]
     first = min(accounts, key=lambda a: (a.began == 0, a.arrived, a.began, a.mark), default=None)
-    mark = first.mark if first else register.mark_of((known or [family.key])[0])
+    mark = first.mark if first else next(iter(marks), register.mark_of(family.key))
     for key in keys:
         register.alias(key, mark)
     return bool(known)
@@ -219,14 +220,19 @@ def _go_on(account: Account, key: str, heading: Heading, register: Register) -> 
     register.keep(account._replace(key=key, path=heading.path))
 
 
-def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:
-    """Row, heading and key of the announced articles whose seeds changed since the last build."""
-    idents: set[int] = set()
-    for old in catalogue.left():
-        account = register.account(register.mark_of(identity.key(old)))
-        if account is not None and account.began:
-            idents.update(map(identity.short, register.keys_of(account)))
-    return catalogue.find(idents) if idents else []
+def touched(
+    catalogue: Catalogue, register: Register, affected: Iterable[Heading] | None
+) -> list[tuple[int, Heading, str]]:
+    """Row, heading and key of the announced articles whose seeds changed since the last build.
+
+    Or which a newer file took over; `affected` is as in `survey.Found`.
+    """
+    if affected is None:
+        affected = (catalogue.heading(family.winner) for family in catalogue.families())
+    marks = {naming.marked(one, None, register) for one in (*catalogue.left(), *affected)}
+    accounts = register.accounts_of(marks).values()
+    keys = {key for one in accounts if one.began for key in register.keys_of(one)}
+    return catalogue.find(set(map(identity.short, keys))) if keys else []
 
 
 def removals(catalogue: Catalogue, register: Register, now: int) -> None:
@@ -273,7 +279,7 @@ class _Before:
                 return account
         for account in self._register.like(heading):
             gone = identity.short(account.key) not in self._there or (
-                "#" in key and account.path == heading.path
+                "#" in key and not self._stays(account.heading)
             )
             if gone and account.mark not in self._used and identity.alike(account.heading, heading):
                 self._used.add(account.mark)

@@ -184,10 +184,10 @@ def _touched(
     headings = (*affected, *catalogue.left())
     if not headings:
         return {}, []
-    marks = {register.mark_of(identity.key(heading)) for heading in headings}
+    marks = {naming.marked(heading, None, register) for heading in headings}
     idents = {identity.short(identity.key(heading)) for heading in headings}
-    for account in map(register.account, sorted(marks)):
-        idents.update(map(identity.short, register.keys_of(account)) if account else ())
+    for account in register.accounts_of(sorted(marks)).values():
+        idents.update(map(identity.short, register.keys_of(account)))
     takes = _taking(channel, now)
     found = catalogue.find(idents)
     there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)

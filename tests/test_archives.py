@@ -570,3 +570,78 @@ def test_an_update_of_the_future_sorts_nothing(
     site.build(NOW + 60)
     assert site.bytes() == fresh(site, tmp_path_factory, NOW + 60)
     assert site.titles()[0] == "Article 6"
+
+
+@pytest.mark.parametrize("history", range(6))
+def test_articles_that_share_an_address_stand_once_whatever_becomes_of_their_files(
+    site: Site, monkeypatch: pytest.MonkeyPatch, history: int
+) -> None:
+    """Each under its own id, and what changed in it stands in the feed."""
+    from feeds import shelving
+
+    monkeypatch.setattr(shelving, "WAITING", 4)
+    monkeypatch.setattr(shelving, "SIZE", 3)
+    site.configure(FEED.replace("10", "2") + "[guard]\nleast = 99\n")
+    rng, now, count = random.Random(history), NOW, 0
+    lying: dict[str, dict[str, object]] = {}
+    deleted: dict[str, dict[str, object]] = {}
+    ids: dict[object, str] = {}
+    shown: dict[object, str] = {}
+
+    def write(name: str, parts: dict[str, object]) -> None:
+        lying[name] = parts
+        site.write(name, article(0, **parts))
+
+    def add() -> None:
+        nonlocal count
+        count += 1
+        shared = rng.choice([f"{count}", "", "front", "front", "door"])
+        name = rng.choice([f"s/{1000 + count}_x.md", f"s/n{count}.md"])
+        instant = now - rng.randrange(300) * DAY - count
+        words = f"<p>Words of {count}, {count * 7} and {count * 13}, each of them its own.</p>"
+        link = f"https://n.example.com/{shared}"
+        write(name, {"title": f"Article {count}", "link": link, "body": words, **dated(instant)})
+
+    for _ in range(16):
+        add()
+    for _ in range(12):
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            name = rng.choice(sorted(lying))
+            parts = dict(lying[name])
+            more = {"body": f"{parts['body']}<p>{rng.random()}</p>"}
+            match rng.choice(
+                ["add", "delete", "restore", "restore", "edit", "move", "copy", "newer"]
+            ):
+                case "add":
+                    add()
+                case "delete":
+                    deleted[name] = lying.pop(name)
+                    (site.root / "seeds" / name).unlink()
+                case "restore" if deleted:
+                    write(back := rng.choice(sorted(deleted)), deleted.pop(back))
+                case "edit":
+                    write(name, parts | more)
+                case "move":
+                    (site.root / "seeds" / name).unlink()
+                    del lying[name]
+                    write(f"s/m{len(ids)}{name[2:]}", parts)
+                case "copy":
+                    write(f"s/c{name[2:]}", parts)
+                case "newer":
+                    write(f"s/d{name[2:]}", parts | more | {"epoch": now * 1000})
+        now += rng.choice([60, DAY])
+        site.build(now, accept=True)
+        documents = walked(site, "feed.json")
+        titles = flat(documents)
+        assert sorted(titles) == sorted({str(parts["title"]) for parts in lying.values()})
+        items = [
+            item
+            for name, body in site.bytes().items()
+            if name.endswith("feed.json")
+            for item in json.loads(body)["items"]
+        ]
+        for item in items:
+            title, text = item["title"], item["content_html"]
+            assert ids.setdefault(title, item["id"]) == item["id"]
+            assert shown.get(title, text) == text or title in documents[0]
+            shown[title] = text

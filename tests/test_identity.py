@@ -243,6 +243,34 @@ def test_an_address_that_is_used_again_is_another_article(site: Site) -> None:
     assert only(site)["id"] != before
 
 
+def test_an_article_keeps_its_id_where_another_of_its_address_goes_as_it_gets_a_twin(
+    site: Site,
+) -> None:
+    older = site.write("s/a.md", article(1, link="https://x.example/", body="<p>Lentils.</p>"))
+    newer = article(2, link="https://x.example/", body="<p>A ferry in the fog.</p>")
+    site.write("s/b.md", newer)
+    site.build(NOW)
+    before = {item["title"]: item["id"] for item in site.items()}
+    assert len(set(before.values())) == 2
+    older.unlink()
+    site.write("s/c.md", newer)
+    site.build(NOW + DAY)
+    assert only(site)["id"] == before["Article 2"]
+
+
+def test_a_renamed_file_keeps_its_id_though_an_older_article_takes_its_address(site: Site) -> None:
+    file = site.write("s/a.md", article(2, link="https://x.example/", body="<p>A ferry.</p>"))
+    site.write("s/b.md", article(3, link="https://x.example/", body="<p>The lamp is lit.</p>"))
+    site.build(NOW)
+    before = {item["title"]: item["id"] for item in site.items()}
+    file.rename(file.with_name("c.md"))
+    site.write("s/0.md", article(1, link="https://x.example/", body="<p>Lentils, lemon.</p>"))
+    site.build(NOW + DAY)
+    now = {item["title"]: item["id"] for item in site.items()}
+    assert len(set(now.values())) == 3
+    assert {title: now[title] for title in before} == before
+
+
 def test_one_text_under_one_address_with_everything_else_edited_is_one_article(site: Site) -> None:
     body = "".join(
         f"<p>Sentence {n} of a long report that is updated all day.</p>" for n in range(20)
