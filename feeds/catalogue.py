@@ -278,8 +278,10 @@ class Catalogue:
         """The heading in one row."""
         from feeds import twins  # not needed where nothing changed
 
-        found = self._db.execute(f"SELECT {COLUMNS} FROM headings WHERE row = ?", (row,)).fetchone()
-        path = self._db.execute("SELECT path FROM folders WHERE id = ?", (row >> 32,)).fetchone()[0]
+        path, *found = self._db.execute(
+            f"SELECT path, {COLUMNS} FROM headings JOIN folders ON id = row >> 32 WHERE row = ?",
+            (row,),
+        ).fetchone()
         return self._made(path, found)._replace(beside=twins.beside(self._db, row))
 
     @staticmethod

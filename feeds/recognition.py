@@ -48,6 +48,8 @@ def recognise(
         asked = _asked(families, (account.key for account in register.accounts()))
     present = catalogue.find(asked) if begun else []
     reused = _reused(present, register)
+    if affected is not None:
+        families = [family for family in families if identity.short(family.key) in asked]
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
     if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
         # Where several articles share an address, an older one takes it from one that had it.
