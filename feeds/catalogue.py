@@ -16,7 +16,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
-from feeds import album
+from feeds import album, turnover
 from feeds.glance import copy
 from feeds.model import Article, Heading, Picture, Problem, SeedError, StateError
 from feeds.rows import COLUMNS, Census, insert
@@ -41,13 +41,12 @@ _SCHEMA = """
     );
     CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key BLOB);
     CREATE INDEX by_winner ON twins (winner);
-    CREATE TABLE departed (path BLOB, title TEXT, link TEXT, published INTEGER, updated INTEGER);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (
         row INTEGER PRIMARY KEY, lookups TEXT, notes TEXT, article TEXT, content TEXT
     );
 """
-_TABLES = _SCHEMA + album.SCHEMA
+_TABLES = _SCHEMA + album.SCHEMA + turnover.SCHEMA
 _VERSION = crc32(_TABLES.encode()) & 0x7FFF_FFFF  # other tables are another version
 
 # What the questions of each build are answered from at once.  To keep these up costs a first build
@@ -86,7 +85,7 @@ class Catalogue:
         try:
             self._db = self._open(path, copied=copied)
             if self.note("headings") != headings:
-                self._depart()
+                self.turnover.depart()
                 for table in ("folders", "headings", "problems", "twins", "articles"):
                     self._db.execute(f"DELETE FROM {table}")
             elif self.note("articles") != articles:
@@ -95,6 +94,8 @@ class Catalogue:
             self.keep("articles", articles)
             known = self._db.execute("SELECT 1 FROM headings LIMIT 1").fetchone()
             self._census = None if known else Census()  # None: only the tables tell
+            if not known:
+                self.turnover.begin()
         except sqlite3.OperationalError as error:
             raise StateError(f"{path}: {error}; check that the folder can be written to") from None
         except OSError as error:
@@ -160,6 +161,11 @@ class Catalogue:
         """What each picture measured."""
         return album.Album(self._db)
 
+    @property
+    def turnover(self) -> turnover.Turnover:
+        """Which seeds came, changed and went."""
+        return turnover.Turnover(self._db)
+
     # -- folders and headings
 
     def folders(self) -> set[bytes]:
@@ -211,6 +217,8 @@ class Catalogue:
         if rows:  # the first says where; each further one goes behind the last there is
             insert(self._db, "INSERT INTO headings", [(folder << 32, *rows[0])])
             insert(self._db, f"INSERT INTO headings ({COLUMNS})", rows[1:])
+        if not self._census:
+            self.turnover.come((folder << 32) + number for number in range(len(rows)))
         return len(rows)
 
     def _mended(
@@ -224,10 +232,11 @@ class Catalogue:
         for row in change.rows:
             place = known.get(row[0])
             if place is None:
-                place = (folder << 32) + following
+                place = known[row[0]] = (folder << 32) + following
                 following += 1
             placed.append((place, *row))
         insert(self._db, "INSERT INTO headings", placed)
+        self.turnover.come(known[row[0]] for row in change.rows)
         return following
 
     def _clear(
@@ -238,21 +247,11 @@ class Catalogue:
         rows = [(known[name],) for name in names if name in known]
         if affected is not None:
             affected.extend(self.heading(row) for (row,) in rows)
-        self._depart(" AND row = ?", rows)
+        self.turnover.depart(" AND row = ?", rows)
         self._db.executemany("DELETE FROM headings WHERE row = ?", rows)
         self._db.executemany("DELETE FROM articles WHERE row = ?", rows)
         places = [(folder, name) for name in names]
         self._db.executemany("DELETE FROM problems WHERE folder = ? AND name = ?", places)
-
-    def _depart(self, which: str = "", rows: Iterable[tuple[int, ...]] = ((),)) -> None:
-        """Keep what seeds were, until it is known which articles they have become."""
-        self._db.executemany(
-            f"""INSERT INTO departed SELECT
-                CAST(CASE path WHEN x'' THEN name ELSE path || x'2f' || name END AS BLOB),
-                title, link, published, updated
-                FROM headings JOIN folders ON folders.id = row >> 32 WHERE true{which}""",
-            rows,
-        )
 
     def _rows_of(self, folder: int) -> dict[bytes, int]:
         span = (folder << 32, (folder + 1) << 32)
@@ -283,6 +282,16 @@ class Catalogue:
             (row,),
         ).fetchone()
         return self._made(path, found)._replace(beside=twins.beside(self._db, row))
+
+    def at(self, path: str) -> Heading | None:
+        """The heading of the seed at a path; None where there is none."""
+        folder, _, name = os.fsencode(path).rpartition(b"/")
+        found = self._db.execute(
+            """SELECT row FROM folders JOIN headings ON row >= id << 32 AND row < (id + 1) << 32
+               WHERE path = ? AND name = ?""",
+            (folder, name),
+        ).fetchone()
+        return self.heading(found[0]) if found else None
 
     @staticmethod
     def _made(folder: bytes, row: Row) -> Heading:
@@ -330,17 +339,6 @@ class Catalogue:
         ).fetchall()
         found = ((row, self.heading(row)) for row in (*keyed, *(row for (row,) in rows)))
         return [(row, heading, keyed.get(row) or identity.key(heading)) for row, heading in found]
-
-    def left(self) -> list[Heading]:
-        """What the seeds that changed or went were before, since `forget_left`, by their paths."""
-        found = self._db.execute(
-            "SELECT path, title, link, published, updated FROM departed ORDER BY path, rowid"
-        )
-        return [Heading(os.fsdecode(path), *rest) for path, *rest in found]
-
-    def forget_left(self) -> None:
-        """Let go of what seeds were before: it has been taken into account."""
-        self._db.execute("DELETE FROM departed")
 
     # -- what the feeds are made of
 

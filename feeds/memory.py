@@ -56,7 +56,7 @@ def learn(
     if not channels:
         return
     new = not catalogue.note("report")  # it can't tell what changed since the last build
-    left = {identity.short(identity.key(heading)) for heading in catalogue.left()}
+    left = {identity.short(identity.key(heading)) for heading in catalogue.turnover.left()}
     rows = _rows(channels, catalogue, affected, left)
     keys = catalogue.keys(rows)
     marks = naming.marks({r: (h, keys.get(r)) for r, h in rows.items()}, register)

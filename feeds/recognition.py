@@ -46,6 +46,7 @@ def recognise(
     fresh = register.unknown(asked)
     if affected is None:  # not all that are there can be asked which article they are
         asked = _asked(families, (account.key for account in register.accounts()))
+        asked |= catalogue.turnover.idents()
     present = catalogue.find(asked) if begun else []
     reused = _reused(present, register)
     if affected is not None:
@@ -54,7 +55,9 @@ def recognise(
     if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
         # Where several articles share an address, an older one takes it from one that had it.
         shared = {identity.short(f.key.partition("#")[0]) for f in families if "#" in f.key}
-        _receive(catalogue, register, now if begun else None, fresh | reused | shared, known)
+        found = [one for one in catalogue.find(fresh | reused | shared) if one[0] not in known]
+        if found:
+            _receive(found, fresh, catalogue, register, now if begun else None)
     if not begun:
         register.keep_fact("begun", str(now))
     register.learn(fresh)
@@ -78,7 +81,7 @@ def _renamed(catalogue: Catalogue, register: Register) -> list[tuple[Heading, He
     joined, parted = dict(register.joined()), set(register.parted())
     if not joined and not parted:
         return []
-    olds = [h for h in catalogue.left() if h.path in parted or identity.key(h) in joined]
+    olds = [h for h in catalogue.turnover.left() if h.path in parted or identity.key(h) in joined]
     there = {heading.path: heading for _, heading in catalogue.every()} if olds else {}
     found: dict[str, tuple[Heading, Heading]] = {}
     for old in olds:
@@ -116,7 +119,11 @@ def _reused(present: Iterable[tuple[int, Heading, str]], register: Register) -> 
     found: set[int] = set()
     for _, heading, key in present:
         had = register.account(register.mark_of(key))
-        if had and (identity.apart(had.heading, heading) or _edited(had.heading, heading)):
+        if had and (
+            identity.apart(had.heading, heading)
+            or _edited(had.heading, heading)
+            or ("#" in key and not identity.alike(had.heading, heading))
+        ):
             found.add(identity.short(key))
     return found
 
@@ -152,7 +159,7 @@ def _unite(
 ) -> bool:
     """Make every key of an article that several files hold mean that one article.
 
-    Returned is whether one of the keys was known.
+    Returned is whether one of the keys of its files was known, besides its own.
     """
     members = [catalogue.heading(row) for row in family.members]
     keys = dict.fromkeys((family.key, *map(identity.key, members)))
@@ -169,23 +176,20 @@ def _unite(
     mark = first.mark if first else next(iter(marks), register.mark_of(family.key))
     for key in keys:
         register.alias(key, mark)
-    return bool(known)
+    return any(key != family.key for key in known)
 
 
 def _receive(
+    found: list[tuple[int, Heading, str]],
+    fresh: Collection[int],
     catalogue: Catalogue,
     register: Register,
     now: int | None,
-    fresh: Collection[int],
-    known: Collection[int],
 ) -> None:
-    """Recognise the articles whose keys are `fresh`, or note that they arrived `now`.
+    """Recognise the articles that were `found`, or note that they arrived `now`.
 
-    Without `now`, nothing arrives.  Those in the rows `known` have another key that is not fresh.
+    Without `now`, nothing arrives; keys that are not `fresh` were known, be it for another article.
     """
-    found = [one for one in catalogue.find(fresh) if one[0] not in known]
-    if not found:
-        return
     found.sort(key=lambda one: one[1].path)
     before = _Before(catalogue, register)
     # First those that only have another file, all before any of them is written down: names may
@@ -196,19 +200,13 @@ def _receive(
             _go_on(moved[row], key, heading, register)
     for row, heading, key in found:
         had = register.account(register.mark_of(key))
-        if row in moved or (
-            had
-            and (
-                not identity.apart(had.heading, heading)
-                or register.account(naming.marked(heading, _shared(heading, key), register))
-                is not None
-            )
-        ):
+        if row in moved or (had and before.stands(had, row, heading, key)):
             continue
         account = before.account(heading, key)
+        vacant = had is not None or identity.short(key) in fresh
         if account is not None:
             _go_on(account, key, heading, register)
-        elif now is not None and not before.known(heading):
+        elif now is not None and before.lacked(row, heading, vacant=vacant):
             mark = naming.free(key, heading, register) if had else register.mark_of(key)
             arrived = max(now, heading.published)
             register.keep(
@@ -231,7 +229,7 @@ def touched(
     """
     if affected is None:
         affected = (catalogue.heading(family.winner) for family in catalogue.families())
-    marks = {naming.marked(one, None, register) for one in (*catalogue.left(), *affected)}
+    marks = {naming.marked(one, None, register) for one in (*catalogue.turnover.left(), *affected)}
     accounts = register.accounts_of(marks).values()
     keys = {key for one in accounts if one.began for key in register.keys_of(one)}
     return catalogue.find(set(map(identity.short, keys))) if keys else []
@@ -242,7 +240,7 @@ def removals(catalogue: Catalogue, register: Register, now: int) -> None:
     from feeds import difference  # as in `_tell`
 
     there = catalogue.idents()
-    for old in catalogue.left():
+    for old in catalogue.turnover.left():
         account = register.account(register.mark_of(identity.key(old)))
         if account is None or not account.fingerprint or account.published > now:
             continue
@@ -263,10 +261,12 @@ class _Before:
         self._catalogue = catalogue
         self._register = register
         self._there = catalogue.idents()
+        self._came = catalogue.turnover.came()
+        self._families: dict[int, tuple[int, ...]] | None = None
         self._used: set[str] = set()  # marks: an article goes on as one article
         self._left: dict[object, list[Heading]] = {}
         self._was: dict[tuple[str, int], list[Heading]] = {}  # by title and date
-        for heading in catalogue.left():
+        for heading in catalogue.turnover.left():
             self._was.setdefault((heading.title, heading.published), []).append(heading)
             if identity.short(identity.key(heading)) not in self._there:
                 for trait in _traits(heading):
@@ -308,9 +308,38 @@ class _Before:
         now = self._catalogue.find({identity.short(identity.key(old))})
         return any((one.title, one.published) == (old.title, old.published) for _, one, _ in now)
 
-    def known(self, heading: Heading) -> bool:
-        """Whether the article was there before, though no feed ever showed it."""
-        return any(True for _ in self._forms(heading))
+    def stands(self, had: Account, row: int, heading: Heading, key: str) -> bool:
+        """Whether the article is the one that its key means, or known under a mark of its own."""
+        if not identity.apart(had.heading, heading) and not self._elsewhere(had, row, heading):
+            return True
+        own = self._register.account(naming.marked(heading, _shared(heading, key), self._register))
+        return own is not None and own.mark != had.mark
+
+    def _elsewhere(self, had: Account, row: int, heading: Heading) -> bool:
+        """Whether the article that had the key is still there, and is not this one."""
+        if identity.alike(had.heading, heading):
+            return False
+        there = self._catalogue.at(had.path)
+        return (
+            there is not None
+            and identity.alike(had.heading, there)
+            and all(self._catalogue.heading(one).path != had.path for one in self._files(row))
+        )
+
+    def lacked(self, row: int, heading: Heading, *, vacant: bool) -> bool:
+        """Whether the article was not there before, be it that no feed ever showed it.
+
+        Its key is `vacant` if it is new, or was another article's that was announced.
+        """
+        # Of those that share an address, the key may be another though no file changed.
+        new = vacant if self._came is None else self._came.issuperset(self._files(row))
+        return new and not any(True for _ in self._forms(heading))
+
+    def _files(self, row: int) -> tuple[int, ...]:
+        """The rows of the article's files."""
+        if self._families is None:
+            self._families = {f.winner: f.members for f in self._catalogue.families()}
+        return self._families.get(row, (row,))
 
     def _forms(self, heading: Heading) -> Iterable[Heading]:
         for trait in _traits(heading):

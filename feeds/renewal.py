@@ -210,7 +210,7 @@ def publish(
     )  # fmt: skip
     written = (*outcome.written, *first.written, *then.written, *more.written)
     ledger.record(more.published, prepared.kept, prepared.standing)
-    catalogue.forget_left()
+    catalogue.turnover.forget()
     report = told(found, catalogue, now)
     dues = (report.due, *(utc(r.expires) for r in prepared.kept.values() if r.expires))
     measured = prepared.edition.measured

@@ -67,8 +67,9 @@ def arrange(
     if affected is None:
         there = everything(channel, catalogue, register, now)
         vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
-        changed = register.marks_of({identity.key(old) for old in catalogue.left()})
-        _spoil(shelf, changed.values(), place)
+        came = map(catalogue.heading, sorted(catalogue.turnover.came() or ()))
+        changed = (*catalogue.turnover.left(), *came)
+        _spoil(shelf, {naming.marked(one, None, register) for one in changed}, place)
     else:
         there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)
@@ -181,13 +182,15 @@ def _touched(
 
     And the marks of those that are gone from archive documents.
     """
-    headings = (*affected, *catalogue.left())
+    headings = (*affected, *catalogue.turnover.left())
     if not headings:
         return {}, []
     marks = {naming.marked(heading, None, register) for heading in headings}
     idents = {identity.short(identity.key(heading)) for heading in headings}
     for account in register.accounts_of(sorted(marks)).values():
         idents.update(map(identity.short, register.keys_of(account)))
+    made = [family.key for family in catalogue.families() if "#" in family.key]
+    idents.update(identity.short(k) for k in made if identity.short(k.partition("#")[0]) in idents)
     takes = _taking(channel, now)
     found = catalogue.find(idents)
     there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)

@@ -22,7 +22,7 @@ LAYERS = (
     ("checks", "dates", "identity"),
     ("schema", "soup"),
     ("tables",),
-    ("config", "elements", "twins", "register", "revision", "shelf", "album", "decoding", "difference", "enclosures"),
+    ("config", "elements", "twins", "register", "revision", "shelf", "album", "turnover", "decoding", "difference", "enclosures"),
     ("cadence", "codings", "glance", "naming", "newest"),
     ("illustrations", "recognition"),
     ("markup",),

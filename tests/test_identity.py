@@ -271,6 +271,39 @@ def test_a_renamed_file_keeps_its_id_though_an_older_article_takes_its_address(s
     assert {title: now[title] for title in before} == before
 
 
+def test_only_what_comes_arrives_where_many_share_an_address(site: Site) -> None:
+    """Though the keys of the others may change with it."""
+    site.configure("[[feed]]\nslug = 'all'\nlimit = 2\n")
+
+    def at(number: int) -> str:
+        body = f"<p>{number} lamps, {number**3} ferries, {number * 77} recipes of {number**2}.</p>"
+        return article(number, link="https://x.example/", body=body, **dated(NOW + number * DAY))
+
+    for number in range(-60, -30):
+        site.write(f"s/n{number}.md", at(number))
+    site.build(NOW)
+    assert site.titles() == ["Article -31", "Article -32"]
+    site.write("s/new.md", at(-1))
+    site.build(NOW + 60)
+    assert site.titles() == ["Article -1", "Article -31"]
+    site.write("s/old.md", at(-99))
+    site.build(NOW + 120)
+    assert site.titles() == ["Article -1", "Article -31", "Article -99"]
+
+
+@pytest.mark.parametrize("link", ["", "https://x.example/"])
+def test_a_number_that_several_names_begin_with_is_no_id(site: Site, link: str) -> None:
+    site.write("s/100_days.md", article(2, link=link, body="<p>A ferry in the fog.</p>"))
+    site.write("s/b.md", article(3, link=link, body="<p>Lentils with lemon.</p>"))
+    site.build(NOW)
+    before = {item["title"]: item["id"] for item in site.items()}
+    site.write("s/100_ways.md", article(1, link=link, body="<p>The council and a lamp.</p>"))
+    site.build(NOW + DAY)
+    now = {item["title"]: item["id"] for item in site.items()}
+    assert len(set(now.values())) == 3
+    assert {title: now[title] for title in before} == before
+
+
 def test_one_text_under_one_address_with_everything_else_edited_is_one_article(site: Site) -> None:
     body = "".join(
         f"<p>Sentence {n} of a long report that is updated all day.</p>" for n in range(20)
