@@ -95,7 +95,7 @@ def prepare(
     """Make the feeds that `found` may have changed, or `everything`; nothing is published.
 
     `pictures` and `hurry` are as in `cycle.build`.  Raises PublishError when a document is not
-    right.
+    right, or somebody else's page would be replaced.
     """
     ledger.begin()
     register = ledger.register
@@ -105,6 +105,7 @@ def prepare(
     register.keep_fact("config", os.path.relpath(config.path, config.paths.state))
     recognition.recognise(catalogue, register, now, None if everything else found.affected)
     before, renderings = ledger.documents(), ledger.renderings()
+    _look_for_strangers(config, before)
     every = channels(config, catalogue.sources())
     chosen = every if everything else _chosen(every, found.affected, renderings)
     dropped = _keep_house(every, ledger, config, before, everything=everything)
@@ -185,7 +186,6 @@ def publish(
     config = prepared.config
     publisher.sweep(config.paths.out)
     before, others, bodies = dict(prepared.before), set(prepared.others), dict(prepared.bodies)
-    _look_for_strangers(config, before)
 
     def archive(*, later: bool) -> archives.Built:
         return _archives(prepared, now, catalogue, ledger, progress, later=later)

@@ -9,9 +9,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Site, article
+from conftest import NOW, Site, article
 
-from feeds import publisher
+from feeds import cycle, publisher
 from feeds.model import Published, PublishError
 
 
@@ -167,7 +167,10 @@ def test_a_page_of_somebody_else_is_not_replaced(site: Site) -> None:
     page = site.root / "out" / "index.html"
     page.parent.mkdir()
     page.write_text("<title>My own page</title>")
-    with pytest.raises(PublishError, match=r"out/index\.html: feeds did not make this page"):
+    said = r"out/index\.html: feeds did not make this page"
+    with pytest.raises(PublishError, match=said):
+        cycle.plan(site.load(), NOW)
+    with pytest.raises(PublishError, match=said):
         site.build()
     assert [path.name for path in page.parent.iterdir()] == ["index.html"]
     page.unlink()
