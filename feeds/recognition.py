@@ -61,7 +61,7 @@ def recognise(
     if not begun:
         register.keep_fact("begun", str(now))
     register.learn(fresh)
-    _go_by_keys(present, catalogue, register)
+    _keep_up(present, catalogue, register)
 
 
 def decisions(catalogue: Catalogue, register: Register) -> Decisions:
@@ -133,20 +133,26 @@ def _edited(had: Heading, heading: Heading) -> bool:
     return not heading.link and (had.title, had.published) != (heading.title, heading.published)
 
 
-def _go_by_keys(
+def _keep_up(
     present: Iterable[tuple[int, Heading, str]], catalogue: Catalogue, register: Register
 ) -> None:
-    """Have articles go by the keys that they have, where those they went by are gone.
+    """Have articles go by what they are now, be it that no feed shows them.
 
-    So it is where a file was renamed and has its first name again.
+    But not by another key while they are found under theirs.
     """
     for _, heading, key in present:
         account = register.account(naming.marked(heading, _shared(heading, key), register))
-        if account is None or account.key == key:
+        if account is None:
             continue
-        there = catalogue.find({identity.short(account.key)})
-        if account.mark not in {naming.marked(h, _shared(h, k), register) for _, h, k in there}:
-            register.keep(account._replace(key=key, path=heading.path))
+        if account.key != key:
+            there = catalogue.find({identity.short(account.key)})
+            if account.mark in {naming.marked(h, _shared(h, k), register) for _, h, k in there}:
+                continue
+        seen = account._replace(
+            key=key, path=heading.path, title=heading.title, published=heading.published
+        )
+        if seen != account:
+            register.keep(seen)
 
 
 def _shared(heading: Heading, key: str) -> str | None:

@@ -304,6 +304,25 @@ def test_a_number_that_several_names_begin_with_is_no_id(site: Site, link: str) 
     assert {title: now[title] for title in before} == before
 
 
+def test_an_article_that_no_feed_shows_keeps_its_id_as_all_of_it_changes(site: Site) -> None:
+    site.configure("[[feed]]\nslug = 'all'\nlimit = 1\nrecent = '1m'\n")
+    path = site.write("s/a.md", article(1))
+    site.build(NOW)
+    before = only(site)["id"]
+    site.write("s/b.md", article(2))
+    parts: dict[str, object] = {"link": "https://news.example.com/1"}
+    for turn, more in enumerate((dated(OLD - DAY), {"title": "Another title"}), 1):
+        parts |= more
+        site.write("s/a.md", article(1, **parts))
+        site.build(NOW + turn * DAY)
+        assert only(site)["title"] == "Article 2"
+    path.rename(path.with_name("c.md"))
+    site.build(NOW + 3 * DAY)
+    site.configure("[[feed]]\nslug = 'all'\n")
+    site.build(NOW + 4 * DAY)
+    assert {item["title"]: item["id"] for item in site.items()}["Another title"] == before
+
+
 def test_one_text_under_one_address_with_everything_else_edited_is_one_article(site: Site) -> None:
     body = "".join(
         f"<p>Sentence {n} of a long report that is updated all day.</p>" for n in range(20)
