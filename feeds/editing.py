@@ -90,7 +90,7 @@ def edit(
     reading = revision.reading(config)
     texts = any(channel.shows == "changes" for channel in every)
     if texts or any(channel.archive or channel.edits == "new" for channel in every):
-        changed = recognition.touched(catalogue, register, affected)
+        changed = recognition.touched(catalogue, register)
         parse_all([(row, heading) for row, heading, _ in changed if not catalogue.parsed(row)])
         again = {
             row: (heading, key if key != identity.key(heading) else None, catalogue.article(row))

@@ -226,16 +226,17 @@ def _go_on(account: Account, key: str, heading: Heading, register: Register) -> 
     register.keep(account._replace(key=key, path=heading.path))
 
 
-def touched(
-    catalogue: Catalogue, register: Register, affected: Iterable[Heading] | None
-) -> list[tuple[int, Heading, str]]:
-    """Row, heading and key of the announced articles whose seeds changed since the last build.
+def stirred(catalogue: Catalogue) -> list[Heading]:
+    """What seeds were that changed or went, and the newest files of articles that got another."""
+    turnover = catalogue.turnover
+    came = turnover.came() or set()
+    grown = (f.winner for f in catalogue.families() if not came.isdisjoint(f.members))
+    return [*turnover.left(), *map(catalogue.heading, grown)]
 
-    Or which a newer file took over; `affected` is as in `survey.Found`.
-    """
-    if affected is None:
-        affected = (catalogue.heading(family.winner) for family in catalogue.families())
-    marks = {naming.marked(one, None, register) for one in (*catalogue.turnover.left(), *affected)}
+
+def touched(catalogue: Catalogue, register: Register) -> list[tuple[int, Heading, str]]:
+    """Row, heading and key of the announced articles whose seeds changed since the last build."""
+    marks = {naming.marked(one, None, register) for one in stirred(catalogue)}
     accounts = register.accounts_of(marks).values()
     keys = {key for one in accounts if one.began for key in register.keys_of(one)}
     return catalogue.find(set(map(identity.short, keys))) if keys else []

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import identity, naming, selection
+from feeds import identity, naming, recognition, selection
 from feeds.shelf import OPEN, Archive
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ def arrange(
     if affected is None:
         there = everything(channel, catalogue, register, now)
         vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
-        came = map(catalogue.heading, sorted(catalogue.turnover.came() or ()))
-        changed = (*catalogue.turnover.left(), *came)
-        _spoil(shelf, {naming.marked(one, None, register) for one in changed}, place)
+        stirred = recognition.stirred(catalogue)
+        _spoil(shelf, {naming.marked(one, None, register) for one in stirred}, place)
     else:
         there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)
