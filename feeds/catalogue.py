@@ -302,14 +302,19 @@ class Catalogue:
     # -- one article in several files
 
     def settle(
-        self, likeness: Likeness, decisions: Decisions, affected: list[Heading] | None = None
+        self,
+        likeness: Likeness,
+        decisions: Decisions,
+        affected: list[Heading] | None = None,
+        *,
+        decided: bool = False,
     ) -> None:
         """Decide anew which files are of one article, as `twins.settle` says."""
         from feeds import twins
 
         if self._census and self._census.alone and not any(decisions):
             return
-        twins.settle(self._db, self.heading, likeness, decisions, affected)
+        twins.settle(self._db, self.heading, likeness, decisions, affected, decided=decided)
 
     def families(self) -> Iterator[Family]:
         """The articles that several files hold, or whose key is not the one they would have."""

@@ -190,7 +190,10 @@ def survey(
     if read or removed or decided:
         from feeds.twins import Decisions
 
-        catalogue.settle(likeness(root, rules), decisions() if decisions else Decisions(), affected)
+        catalogue.settle(
+            likeness(root, rules), decisions() if decisions else Decisions(), affected,
+            decided=decided,
+        )  # fmt: skip
     return Found(
         catalogue.count(),
         read,

@@ -65,17 +65,19 @@ def settle(
     likeness: Likeness,
     decisions: Decisions,
     affected: list[Heading] | None,
+    *,
+    decided: bool,
 ) -> None:
     """Decide anew which of several files of one article is published, and under which key.
 
     The newest text is published, under the key of the oldest, so that no later twin changes an id.
-    With `affected`, only if one of these headings has a twin or had one; headings whose place in
-    the feeds changes are added to it.
+    With `affected`, only if one of these headings has a twin or had one, or a person `decided`;
+    headings whose place in the feeds changes are added to it.
     """
-    before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
-    decided = bool(decisions.joined or decisions.parted)
-    if affected is not None and not before and not decided and not _any(db, affected):
+    decided = decided or any(decisions)
+    if affected is not None and not decided and not _stirred(db) and not _any(db, affected):
         return
+    before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
     db.execute("DELETE FROM twins")
     for family in _families(db, heading, likeness, decisions):
         db.executemany(
@@ -143,6 +145,16 @@ def beside(db: sqlite3.Connection, row: int) -> tuple[str, ...]:
 
 def _there(db: sqlite3.Connection, row: int) -> bool:
     return db.execute("SELECT 1 FROM headings WHERE row = ?", (row,)).fetchone() is not None
+
+
+def _stirred(db: sqlite3.Connection) -> bool:
+    """Whether a file that has a twin changed or went, by the tables of the `turnover`."""
+    found = db.execute(
+        """SELECT 1 FROM twins WHERE row IN (SELECT row FROM came)
+           UNION ALL
+           SELECT 1 FROM twins WHERE row NOT IN (SELECT row FROM headings)"""
+    )
+    return found.fetchone() is not None
 
 
 def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
