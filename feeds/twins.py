@@ -165,8 +165,11 @@ def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
             GROUP BY ident HAVING count(*) > 1
             UNION ALL
             SELECT 1 FROM headings WHERE twin IN ({_marks(twins)})
-            GROUP BY twin HAVING count(*) > 1""",
-        (*idents, *twins),
+            GROUP BY twin HAVING count(*) > 1
+            UNION ALL
+            SELECT 1 FROM twins JOIN headings USING (row)
+            WHERE ident IN ({_marks(idents)}) OR twin IN ({_marks(twins)})""",
+        (*idents, *twins, *idents, *twins),
     )
     return found.fetchone() is not None
 

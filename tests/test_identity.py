@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from feeds import cli, cycle, identity, ids, naming, showing
+from feeds.catalogue import Catalogue
 from feeds.ledger import opened
 from feeds.model import FeedsError, Heading, PublishError, StateError
 from feeds.register import Register
@@ -321,6 +323,26 @@ def test_an_article_that_no_feed_shows_keeps_its_id_as_all_of_it_changes(site: S
     site.configure("[[feed]]\nslug = 'all'\n")
     site.build(NOW + 4 * DAY)
     assert {item["title"]: item["id"] for item in site.items()}["Another title"] == before
+
+
+def test_whoever_is_left_of_those_at_one_address_has_it_alone(site: Site) -> None:
+    for number, text in enumerate(("A ferry in the fog.", "Lentils with lemon."), 1):
+        body = f"<p>{text}</p>"
+        site.write(f"s/{number}.md", article(number, link="https://x.example/", body=body))
+    for name in ("a", "b"):
+        site.write(f"s/{name}.md", article(3))
+    site.build(NOW)
+
+    def keys() -> set[str]:
+        settings = site.load()
+        with closing(Catalogue(settings.paths.catalogue, *cycle._recipes(settings))) as catalogue:
+            return {family.key for family in catalogue.families()}
+
+    twins = "news.example.com/3"
+    assert {key.partition("#")[0] for key in keys()} == {"x.example", twins}
+    (site.root / "seeds/s/1.md").unlink()
+    site.build(NOW + DAY)
+    assert keys() == {twins}
 
 
 def test_one_text_under_one_address_with_everything_else_edited_is_one_article(site: Site) -> None:
