@@ -45,10 +45,11 @@ def recognise(
     )
     fresh = register.unknown(asked)
     if affected is None:  # not all that are there can be asked which article they are
-        asked = _asked(families, (account.key for account in register.accounts()))
+        keys = [account.key for account in register.accounts()]
+        asked = _asked(families, (*keys, *(key.partition("#")[0] for key in keys if "#" in key)))
         asked |= catalogue.turnover.idents()
     present = catalogue.find(asked) if begun else []
-    reused = _reused(present, register)
+    reused = _reused(present, catalogue, register)
     if affected is not None:
         families = [family for family in families if identity.short(family.key) in asked]
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
@@ -114,18 +115,41 @@ def _asked(families: Iterable[Family], keys: Iterable[str]) -> set[int]:
     return {identity.short(key) for key in (*keys, *salted)}
 
 
-def _reused(present: Iterable[tuple[int, Heading, str]], register: Register) -> set[int]:
-    """The keys under which another article is known, as where a draft is always called draft.md."""
+def _reused(
+    present: Iterable[tuple[int, Heading, str]], catalogue: Catalogue, register: Register
+) -> set[int]:
+    """The keys under which another article was known, as where a draft is always called draft.md.
+
+    Or which an article has now that goes by another one made for the same address.
+    """
+    left: dict[str, list[Heading]] = {}
+    for old in catalogue.turnover.left():
+        left.setdefault(identity.key(old), []).append(old)
     found: set[int] = set()
     for _, heading, key in present:
         had = register.account(register.mark_of(key))
-        if had and (
-            identity.apart(had.heading, heading)
-            or _edited(had.heading, heading)
-            or ("#" in key and not identity.alike(had.heading, heading))
-        ):
+        if had:
+            other = (
+                identity.apart(had.heading, heading)
+                or _edited(had.heading, heading)
+                or ("#" in key and not identity.alike(had.heading, heading))
+            )
+        elif gone := left.get(key):
+            other = all(identity.apart(old, heading) for old in gone)
+        else:
+            other = False
+        if other or (not had and _moved_up(heading, key, register)):
             found.add(identity.short(key))
     return found
+
+
+def _moved_up(heading: Heading, key: str, register: Register) -> bool:
+    """Whether an article goes by another key made for the same address, or for this one."""
+    address = key.partition("#")[0]
+    return any(
+        one.key.partition("#")[0] == address and identity.alike(one.heading, heading)
+        for one in register.like(heading)
+    )
 
 
 def _edited(had: Heading, heading: Heading) -> bool:
@@ -275,13 +299,14 @@ class _Before:
         self._was: dict[tuple[str, int], list[Heading]] = {}  # by title and date
         for heading in catalogue.turnover.left():
             self._was.setdefault((heading.title, heading.published), []).append(heading)
-            if identity.short(identity.key(heading)) not in self._there:
-                for trait in _traits(heading):
-                    self._left.setdefault(trait, []).append(heading)
+            for trait in _traits(heading):
+                self._left.setdefault(trait, []).append(heading)
 
     def account(self, heading: Heading, key: str) -> Account | None:
         """The article that the heading is a later form of, if it was ever announced."""
         for old in self._forms(heading):
+            if self._is_there(old):
+                continue
             account = self._register.account(naming.marked(old, None, self._register))
             if account is not None and account.mark not in self._used:
                 self._used.add(account.mark)
@@ -339,8 +364,14 @@ class _Before:
         Its key is `vacant` if it is new, or was another article's that was announced.
         """
         # Of those that share an address, the key may be another though no file changed.
-        new = vacant if self._came is None else self._came.issuperset(self._files(row))
-        return new and not any(True for _ in self._forms(heading))
+        came = self._came is None or self._came.issuperset(self._files(row))
+        return came and not any(
+            heading.link or not vacant or not self._is_there(old) for old in self._forms(heading)
+        )
+
+    def _is_there(self, old: Heading) -> bool:
+        """Whether the key that a heading had is still that of an article."""
+        return identity.short(identity.key(old)) in self._there
 
     def _files(self, row: int) -> tuple[int, ...]:
         """The rows of the article's files."""

@@ -67,8 +67,9 @@ def arrange(
     if affected is None:
         there = everything(channel, catalogue, register, now)
         vanished = _shed(shelf, (mark for mark in before if mark not in there), place)
-        stirred = recognition.stirred(catalogue)
-        _spoil(shelf, {naming.marked(one, None, register) for one in stirred}, place)
+        stirred = {naming.marked(one, None, register) for one in recognition.stirred(catalogue)}
+        unknown = catalogue.turnover.came() is None  # which seeds changed
+        _spoil(shelf, before if unknown else stirred, place)
     else:
         there, vanished = _touched(channel, catalogue, register, shelf, now, affected)
         opened = shelf.members(OPEN)

@@ -558,6 +558,15 @@ def test_archives_that_are_given_up_for_a_while_miss_nothing(
     assert site.bytes() == fresh(site, tmp_path_factory, NOW + 30 * 86_400)
 
 
+def test_an_edit_as_the_catalogue_is_lost_is_seen_in_the_archive(site: Site) -> None:
+    begun(site)
+    site.root.joinpath(".feeds/catalogue.sqlite").unlink()
+    site.write("s/100.md", article(100, body="<p>Quite other words.</p>"))
+    site.build(NOW + DAY, accept=True)
+    assert any(b"Quite other words" in body for body in site.bytes().values())
+    assert len(flat(walked(site))) == len(set(flat(walked(site)))) == 300
+
+
 def test_an_update_of_the_future_sorts_nothing(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

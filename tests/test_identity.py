@@ -273,24 +273,85 @@ def test_a_renamed_file_keeps_its_id_though_an_older_article_takes_its_address(s
     assert {title: now[title] for title in before} == before
 
 
-def test_only_what_comes_arrives_where_many_share_an_address(site: Site) -> None:
-    """Though the keys of the others may change with it."""
-    site.configure("[[feed]]\nslug = 'all'\nlimit = 2\n")
+FRONT = "https://x.example/"
+NARROW = "[[feed]]\nslug = 'all'\nlimit = 2\n"
 
-    def at(number: int) -> str:
-        body = f"<p>{number} lamps, {number**3} ferries, {number * 77} recipes of {number**2}.</p>"
-        return article(number, link="https://x.example/", body=body, **dated(NOW + number * DAY))
 
-    for number in range(-60, -30):
-        site.write(f"s/n{number}.md", at(number))
+def front(number: int, link: str = FRONT, **changes: object) -> str:
+    """An article of so many days ago at the address of others, unlike any of them."""
+    body = f"<p>{number} lamps, {number**3} ferries, {number * 77} recipes of {number**2}.</p>"
+    parts: dict[str, object] = {"body": body, **dated(NOW - number * DAY)}
+    return article(number, link=link, **(parts | changes))
+
+
+@pytest.mark.parametrize("other", ["", "touch", "edit", "retitle", "rename", "move", "settings"])
+@pytest.mark.parametrize("name", ["s/n60.md", "s/1060_x.md"])
+def test_only_what_comes_arrives_where_many_share_an_address(
+    site: Site, other: str, name: str
+) -> None:
+    """Whatever becomes of the oldest, whose the address was: the keys of all may change."""
+    site.configure(NARROW)
+    oldest = site.write(name, front(60))
+    for number in range(31, 60):
+        site.write(f"s/n{number}.md", front(number))
     site.build(NOW)
-    assert site.titles() == ["Article -31", "Article -32"]
-    site.write("s/new.md", at(-1))
+    assert site.titles() == ["Article 31", "Article 32"]
+    match other:
+        case "touch":
+            os.utime(oldest)
+        case "edit":
+            site.write(name, front(60) + "<p>More.</p>")
+        case "retitle":
+            site.write(name, front(60, title="Retitled"))
+        case "rename":
+            oldest.rename(oldest.with_name("other.md"))
+        case "move":
+            site.write(name, front(60, link="https://x.example/own"))
+        case "settings":
+            site.configure(f"{NARROW}[dates]\nmissing = 'mtime'\n")
+    site.write("s/old.md", front(99))
     site.build(NOW + 60)
-    assert site.titles() == ["Article -1", "Article -31"]
-    site.write("s/old.md", at(-99))
+    assert site.titles() == ["Article 31", "Article 32", "Article 99"]
+    site.write("s/new.md", front(1))
     site.build(NOW + 120)
-    assert site.titles() == ["Article -1", "Article -31", "Article -99"]
+    assert site.titles() == ["Article 1", "Article 31", "Article 99"]
+
+
+@pytest.mark.parametrize("how", ["delete", "spoil", "move"])
+def test_an_article_keeps_its_place_and_id_as_the_first_of_its_address_goes(
+    site: Site, how: str
+) -> None:
+    site.configure(NARROW)
+    for number in (20, 21):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - number * DAY)))
+    first = site.write("s/a.md", front(60))
+    site.build(NOW)
+    site.write("s/b.md", front(50))
+    site.build(NOW + 60)
+    before = {item["title"]: item["id"] for item in site.items()}
+    match how:
+        case "delete":
+            first.unlink()
+        case "spoil":
+            first.write_bytes(b"\0\0")
+        case "move":
+            site.write("s/a.md", front(60, link="https://x.example/own"))
+    for turn in (2, 3):
+        site.build(NOW + turn * 60)
+        assert {item["title"]: item["id"] for item in site.items()} == before
+        site.write("s/20.md", article(20, body="<p>Edited.</p>", **dated(NOW - 20 * DAY)))
+
+
+def test_who_comes_where_one_goes_that_no_feed_showed_arrives(site: Site) -> None:
+    site.configure(NARROW)
+    for number in (20, 21):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - number * DAY)))
+    first = site.write("s/a.md", front(60))
+    site.build(NOW)
+    first.unlink()
+    site.write("s/b.md", front(70))
+    site.build(NOW + 60)
+    assert site.titles() == ["Article 20", "Article 21", "Article 70"]
 
 
 @pytest.mark.parametrize("link", ["", "https://x.example/"])
