@@ -22,11 +22,12 @@ from feeds.model import Article, Heading, Picture, Problem, SeedError, StateErro
 from feeds.rows import COLUMNS, Census, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
+    from feeds.likeness import Sketch
     from feeds.model import Row
-    from feeds.twins import Decisions, Family, Likeness
+    from feeds.twins import Decisions, Family
 
 _APPLICATION = 0x46454544  # "FEED": the file is ours to empty
 _PAGE = 16_384  # bytes; a heading has some hundred, and a first build writes all of them
@@ -41,6 +42,7 @@ _SCHEMA = """
     );
     CREATE TABLE twins (row INTEGER PRIMARY KEY, winner INTEGER, key BLOB);
     CREATE INDEX by_winner ON twins (winner);
+    CREATE TABLE sketches (row INTEGER PRIMARY KEY, sketch BLOB);
     CREATE TABLE problems (folder INTEGER, name BLOB, code TEXT, detail TEXT, line INTEGER);
     CREATE TABLE articles (
         row INTEGER PRIMARY KEY, lookups TEXT, notes TEXT, article TEXT, content TEXT
@@ -86,7 +88,7 @@ class Catalogue:
             self._db = self._open(path, copied=copied)
             if self.note("headings") != headings:
                 self.turnover.depart()
-                for table in ("folders", "headings", "problems", "twins", "articles"):
+                for table in ("folders", "headings", "problems", "twins", "sketches", "articles"):
                     self._db.execute(f"DELETE FROM {table}")
             elif self.note("articles") != articles:
                 self._db.execute("DELETE FROM articles")
@@ -249,7 +251,8 @@ class Catalogue:
             affected.extend(self.heading(row) for (row,) in rows)
         self.turnover.depart(" AND row = ?", rows)
         self._db.executemany("DELETE FROM headings WHERE row = ?", rows)
-        self._db.executemany("DELETE FROM articles WHERE row = ?", rows)
+        for table in ("articles", "sketches"):
+            self._db.executemany(f"DELETE FROM {table} WHERE row = ?", rows)
         places = [(folder, name) for name in names]
         self._db.executemany("DELETE FROM problems WHERE folder = ? AND name = ?", places)
 
@@ -303,7 +306,7 @@ class Catalogue:
 
     def settle(
         self,
-        likeness: Likeness,
+        sketch: Callable[[Heading], Sketch],
         decisions: Decisions,
         affected: list[Heading] | None = None,
         *,
@@ -314,7 +317,7 @@ class Catalogue:
 
         if self._census and self._census.alone and not any(decisions):
             return
-        twins.settle(self._db, self.heading, likeness, decisions, affected, decided=decided)
+        twins.settle(self._db, self.heading, sketch, decisions, affected, decided=decided)
 
     def families(self) -> Iterator[Family]:
         """The articles that several files hold, or whose key is not the one they would have."""
@@ -456,7 +459,7 @@ class Catalogue:
         heir = twins.leave(self._db, self.heading, row)
         heading = self.heading(row)
         name = os.fsencode(heading.path.rpartition("/")[2])
-        for table in ("headings", "articles"):
+        for table in ("headings", "articles", "sketches"):
             self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
         problem = (row >> 32, name, error.code, error.detail, error.line)
         self._db.execute("INSERT INTO problems VALUES (?, ?, ?, ?, ?)", problem)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from feeds import urls
 from feeds.model import digest
-from feeds.text import bare, wording
+from feeds.text import wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _TAGS = re.compile(r"<[^<>]*>")
 _BLOCK = re.compile(r"</(?:p|div|li|h[1-6]|blockquote|pre|figcaption|td|th|dt|dd)>|<(?:br|hr) ?/>")
-_SHINGLE = 12  # characters
-_SKETCH = 64  # of them are kept
 READING = 2  # raised whenever the same seed and configuration would have another `fingerprint`
 
 
@@ -61,25 +59,6 @@ def reading(config: Config) -> Callable[[Heading], str]:
 def _place(url: str) -> str:
     """An address without its host: a site that moves says nothing new."""
     return urls.key(url).partition("/")[2] if url else ""
-
-
-def sketch(text: str) -> frozenset[int]:
-    """A few numbers that two texts share in the measure in which they share their words."""
-    words = bare(_TAGS.sub(" ", text)).encode("utf-8", "replace")
-    found = {
-        int.from_bytes(blake2b(words[n : n + _SHINGLE], digest_size=6).digest(), "big")
-        for n in range(max(1, len(words) - _SHINGLE + 1))
-    }
-    return frozenset(sorted(found)[:_SKETCH])
-
-
-def likeness(one: frozenset[int], other: frozenset[int]) -> float:
-    """How much of their text two sketches say is shared, from 0 to 1."""
-    shared = one & other
-    if not shared:  # as nearly always
-        return 0.0
-    both = sorted(one | other)[:_SKETCH]
-    return sum(1 for value in shared if value <= both[-1]) / len(both)
 
 
 def words(title: str, content: str) -> str:

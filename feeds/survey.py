@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from feeds.config import Config
     from feeds.heading import Habits, Reading
+    from feeds.likeness import Sketch
     from feeds.model import Hint, Listing, Row, Stamp
     from feeds.seeds import Folder
-    from feeds.twins import Decisions, Likeness
+    from feeds.twins import Decisions
 
 _FORMAT = 2  # of marshal: without references, so that equal listings have equal bytes
 _FEW = 10_000  # seeds that are listed sooner than workers are forked
@@ -57,22 +58,18 @@ def habits(config: Config) -> Callable[[str], Habits]:
     return of
 
 
-def likeness(root: str, rules: Rules) -> Likeness:
-    """What tells how much of their text two seeds share."""
-    from feeds import decoding, revision
+def sketching(root: str, rules: Rules) -> Callable[[Heading], Sketch]:
+    """What sketches the text of a seed; of one that can't be read, which is held back, nothing."""
+    from feeds import decoding, likeness
 
-    sketches: dict[str, frozenset[int]] = {}
+    def sketch(heading: Heading) -> Sketch:
+        try:
+            text = decoding.decode(seeds.read(root, heading.path, rules)).text
+        except SeedError:
+            return frozenset()
+        return likeness.sketch(text.partition("------")[2] or text)
 
-    def sketch(heading: Heading) -> frozenset[int]:
-        if heading.path not in sketches:
-            try:
-                text = decoding.decode(seeds.read(root, heading.path, rules)).text
-            except SeedError:
-                text = ""  # it is held back later, with its reason
-            sketches[heading.path] = revision.sketch(text.partition("------")[2] or text)
-        return sketches[heading.path]
-
-    return lambda one, other: revision.likeness(sketch(one), sketch(other))
+    return sketch
 
 
 class Found(NamedTuple):
@@ -191,7 +188,7 @@ def survey(
         from feeds.twins import Decisions
 
         catalogue.settle(
-            likeness(root, rules), decisions() if decisions else Decisions(), affected,
+            sketching(root, rules), decisions() if decisions else Decisions(), affected,
             decided=decided,
         )  # fmt: skip
     return Found(

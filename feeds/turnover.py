@@ -33,12 +33,16 @@ class Turnover:
         self._db.executemany("INSERT OR IGNORE INTO came VALUES (?)", ((row,) for row in rows))
 
     def depart(self, which: str = "", rows: Iterable[tuple[int, ...]] = ((),)) -> None:
-        """Keep what seeds were, until it is known which articles they have become."""
+        """Keep what seeds were, until it is known which articles they have become.
+
+        Of one that has come or changed already since that was known, what it was first stays.
+        """
         self._db.executemany(
             f"""INSERT INTO departed SELECT
                 CAST(CASE path WHEN x'' THEN name ELSE path || x'2f' || name END AS BLOB),
                 title, link, published, updated
-                FROM headings JOIN folders ON folders.id = row >> 32 WHERE true{which}""",
+                FROM headings JOIN folders ON folders.id = row >> 32
+                WHERE row NOT IN (SELECT row FROM came){which}""",
             rows,
         )
 

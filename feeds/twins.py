@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
+from struct import pack, unpack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import identity
+from feeds.likeness import shared
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from feeds.likeness import Sketch
     from feeds.model import Heading
 
-    # How much of their text two seeds share, from 0 to 1.
-    Likeness = Callable[[Heading, Heading], float]
 
 _SAME = 0.5  # two texts with so much in common are versions of one
 
@@ -62,7 +64,7 @@ class _Member(NamedTuple):
 def settle(
     db: sqlite3.Connection,
     heading: Callable[[int], Heading],
-    likeness: Likeness,
+    sketch: Callable[[Heading], Sketch],
     decisions: Decisions,
     affected: list[Heading] | None,
     *,
@@ -79,7 +81,7 @@ def settle(
         return
     before = {row: rest for row, *rest in db.execute("SELECT row, winner, key FROM twins")}
     db.execute("DELETE FROM twins")
-    for family in _families(db, heading, likeness, decisions):
+    for family in _families(db, heading, _remembered(db, sketch), decisions):
         db.executemany(
             "INSERT INTO twins VALUES (?, ?, ?)",
             ((row, family.winner, os.fsencode(family.key)) for row in family.members),
@@ -177,7 +179,7 @@ def _any(db: sqlite3.Connection, headings: Collection[Heading]) -> bool:
 def _families(
     db: sqlite3.Connection,
     heading: Callable[[int], Heading],
-    likeness: Likeness,
+    sketch: Callable[[_Member], Sketch],
     decisions: Decisions,
 ) -> Iterator[Family]:
     found = db.execute(
@@ -204,9 +206,9 @@ def _families(
             numbered.setdefault(twin, []).append(members[row])
         if ident in decisions.joined:
             joined.join(row, ("joined", decisions.joined[ident]))
-    clusters = [_clusters(group, likeness) for group in sharing.values()]
+    clusters = [_clusters(group, sketch) for group in sharing.values()]
     keys = {row: key for found in clusters for row, key in _keys(found)}
-    clusters += [_clusters(group, likeness) for group in numbered.values()]
+    clusters += [_clusters(group, sketch) for group in numbered.values()]
     for first, *others in (cluster for found in clusters for cluster in found):
         for member in others:
             joined.join(member.row, first.row)
@@ -245,21 +247,79 @@ def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
     return [row for (row,) in found]
 
 
-def _clusters(group: Iterable[_Member], likeness: Likeness) -> list[list[_Member]]:
+def _clusters(group: Iterable[_Member], sketch: Callable[[_Member], Sketch]) -> list[list[_Member]]:
     """Files that share a key or a twin, parted into articles, each from its oldest file on."""
     clusters: list[list[_Member]] = []
+    # By what a file shares with others, the clusters that have it: of thousands at one address, not
+    # each is held against each.
+    traits: dict[object, set[int]] = {}
+    values: dict[object, set[int]] = {}
+    unread: list[tuple[int, _Member]] = []  # their texts: most files are told without
+
+    def like(one: _Member, other: _Member) -> bool:
+        return shared(sketch(one), sketch(other)) >= _SAME
+
     for member in sorted(group, key=lambda member: member.birth):
-        for cluster in clusters:
-            if any(_same(other.heading, member.heading, likeness) for other in cluster):
-                cluster.append(member)
-                break
-        else:
-            clusters.append([member])
+        at = _first(clusters, traits, _traits(member.heading), partial(_sure, member))
+        if at is None and clusters:
+            for number, other in unread:
+                _index(values, sketch(other), number)
+            unread.clear()
+            at = _first(clusters, values, sketch(member), partial(like, member))
+        if at is None:
+            at = len(clusters)
+            clusters.append([])
+        clusters[at].append(member)
+        _index(traits, _traits(member.heading), at)
+        unread.append((at, member))
     return clusters
 
 
-def _same(one: Heading, other: Heading, likeness: Likeness) -> bool:
-    return identity.sure(one, other) or likeness(one, other) >= _SAME
+def _first(
+    clusters: Sequence[Sequence[_Member]],
+    index: Mapping[object, set[int]],
+    traits: Iterable[object],
+    same: Callable[[_Member], bool],
+) -> int | None:
+    """The first cluster with one of these traits and a file that is the same."""
+    near = set().union(*(index.get(trait, ()) for trait in traits))
+    return next((number for number in sorted(near) if any(map(same, clusters[number]))), None)
+
+
+def _index(index: dict[object, set[int]], traits: Iterable[object], number: int) -> None:
+    for trait in traits:
+        index.setdefault(trait, set()).add(number)
+
+
+def _traits(heading: Heading) -> tuple[object, ...]:
+    """What two headings have in common, or one of it, if they are surely of one article."""
+    number = identity.number_of(heading.path)
+    return ("path", heading.path), ("title", heading.title), (number, heading.published)
+
+
+def _sure(one: _Member, other: _Member) -> bool:
+    return identity.sure(one.heading, other.heading)
+
+
+def _remembered(
+    db: sqlite3.Connection, sketch: Callable[[Heading], Sketch]
+) -> Callable[[_Member], Sketch]:
+    """The same of a file, which is read only once, until it changes."""
+    found: dict[int, Sketch] = {}
+
+    def of(member: _Member) -> Sketch:
+        row = member.row
+        if row not in found:
+            kept = db.execute("SELECT sketch FROM sketches WHERE row = ?", (row,)).fetchone()
+            if kept:
+                found[row] = frozenset(unpack(f"<{len(kept[0]) // 8}q", kept[0]))
+            else:
+                made = found[row] = sketch(member.heading)
+                packed = pack(f"<{len(made)}q", *made)
+                db.execute("INSERT INTO sketches VALUES (?, ?)", (row, packed))
+        return found[row]
+
+    return of
 
 
 class _Union:

@@ -19,7 +19,7 @@ PACKAGE = Path(feeds.__file__).parent
 LAYERS = (
     ("model", "problems", "later"),
     ("text", "urls", "cron", "rows"),
-    ("checks", "dates", "identity"),
+    ("checks", "dates", "identity", "likeness"),
     ("schema", "soup"),
     ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf", "album", "turnover", "decoding", "difference", "enclosures"),

@@ -342,6 +342,33 @@ def test_an_article_keeps_its_place_and_id_as_the_first_of_its_address_goes(
         site.write("s/20.md", article(20, body="<p>Edited.</p>", **dated(NOW - 20 * DAY)))
 
 
+def test_who_came_as_a_build_was_cut_off_arrives_though_it_is_edited_meanwhile(site: Site) -> None:
+    site.configure(NARROW)
+    for number in (20, 21):
+        site.write(f"s/{number}.md", article(number, **dated(NOW - number * DAY)))
+    site.write("s/a.md", front(60))
+    site.build(NOW)
+    site.write("s/b.md", front(70))
+
+    class CutOffError(Exception):
+        pass
+
+    def cut(stage: str, done: int, total: int) -> None:
+        if stage == "publishing":
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        cycle.build(site.load(), NOW + 60, pictures="none", progress=cut)
+    for turn in range(3):
+        site.write("s/b.md", front(70) + f"<p>Edit {turn}.</p>")
+        with pytest.raises(CutOffError):
+            cycle.build(site.load(), NOW + 60, pictures="none", progress=cut)
+    with closing(sqlite3.connect(site.root / ".feeds/catalogue.sqlite")) as catalogue:
+        assert catalogue.execute("SELECT count(*) FROM departed").fetchone() == (0,)
+    site.build(NOW + 120)
+    assert site.titles() == ["Article 20", "Article 21", "Article 70"]
+
+
 def test_who_comes_where_one_goes_that_no_feed_showed_arrives(site: Site) -> None:
     site.configure(NARROW)
     for number in (20, 21):

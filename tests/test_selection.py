@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds import identity, selection
+from feeds import identity, likeness, selection, twins
 from feeds.model import Channel, Heading, Rule
 
 ARTICLE = Heading(
@@ -127,3 +127,38 @@ def test_globs_on_every_python(monkeypatch: pytest.MonkeyPatch, end: str) -> Non
     )
     assert re.match(selection._glob("a.b/[0-9]*.md"), "a.b/7x.md")
     assert not re.match(selection._glob("a.b/[0-9]*.md"), "a.b/x7.md")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["s/100_a.md", "s/100_b.md", "s/2.md", "s/c.md", "t/c.md"]),
+            st.sampled_from("AB"),
+            st.integers(0, 3).map(lambda n: n * 1000 + 7),
+            st.frozensets(st.integers(0, 9), min_size=1, max_size=6),
+        ),
+        max_size=12,
+    )
+)
+def test_files_at_one_address_are_parted_as_if_each_was_held_against_each(
+    files: list[tuple[str, str, int, frozenset[int]]],
+) -> None:
+    members = [
+        twins._Member(row, Heading(path, title, "https://x.example/", instant, instant + row))
+        for row, (path, title, instant, _) in enumerate(files)
+    ]
+
+    def sketch(member: twins._Member) -> frozenset[int]:
+        return files[member.row][3]
+
+    expected: list[list[twins._Member]] = []
+    for member in sorted(members, key=lambda one: one.birth):
+        tests = (
+            lambda other, one=member: identity.sure(one.heading, other.heading),
+            lambda other, one=member: likeness.shared(sketch(one), sketch(other)) >= 0.5,
+        )
+        at = next((c for test in tests for c in expected if any(map(test, c))), None)
+        if at is None:
+            expected.append(at := [])
+        at.append(member)
+    assert twins._clusters(members, sketch) == expected
