@@ -73,3 +73,8 @@ def free(
         if mark not in taken and (account is None or identity.sure(account.heading, heading)):
             break
     return mark  # at last that of its path
+
+
+def shared(heading: Heading, key: str) -> str | None:
+    """The key of an article if it is not the one that its heading alone would give it."""
+    return key if key != identity.key(heading) else None

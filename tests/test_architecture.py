@@ -24,6 +24,7 @@ LAYERS = (
     ("tables",),
     ("config", "elements", "twins", "register", "revision", "shelf", "album", "turnover", "decoding", "difference", "enclosures"),
     ("cadence", "codings", "glance", "naming", "newest"),
+    ("before",),
     ("illustrations", "recognition"),
     ("markup",),
     (
