@@ -24,10 +24,8 @@ class Before:
         self._came = catalogue.turnover.came()
         self._families: dict[int, tuple[int, ...]] | None = None
         self._used: set[str] = set()  # marks: an article goes on as one article
-        self._left: dict[object, list[Heading]] = {}
-        self._was: dict[tuple[str, int], list[Heading]] = {}  # by title and date
+        self._left: dict[object, list[Heading]] = {}  # by each of their traits
         for heading in catalogue.turnover.left():
-            self._was.setdefault((heading.title, heading.published), []).append(heading)
             for trait in _traits(heading):
                 self._left.setdefault(trait, []).append(heading)
 
@@ -57,7 +55,7 @@ class Before:
         had = self._register.account(self._register.mark_of(key))
         if heading.link or (had and not edited(had.heading, heading)):
             return None
-        for old in self._was.get((heading.title, heading.published), ()):
+        for old in self._left.get((heading.title, heading.published), ()):
             account = self._register.account(naming.marked(old, None, self._register))
             if account and account.mark not in self._used and not self._stays(old):
                 self._used.add(account.mark)

@@ -252,11 +252,15 @@ def test_all_that_is_kept_counts_as_memory(site: Site) -> None:
         assert memory(server.process.pid) - before < 20
 
 
-def test_no_one_waits_while_a_large_file_is_read(site: Site) -> None:
+def film(site: Site, size: int) -> None:
     path = site.root / "out/film.mp4"
     path.parent.mkdir()
     path.touch()
-    os.truncate(path, 250_000_000)
+    os.truncate(path, size)
+
+
+def test_no_one_waits_while_a_large_file_is_read(site: Site) -> None:
+    film(site, 250_000_000)
     with feeds_server(site.root) as server:
         first = server.ask("/film.mp4", "HEAD")
         assert (first.status, first["etag"]) == (200, "")
@@ -274,10 +278,7 @@ def test_no_one_waits_while_a_large_file_is_read(site: Site) -> None:
 
 
 def test_the_port_of_the_command_line_is_no_change_of_the_configuration(site: Site) -> None:
-    path = site.root / "out/film.mp4"
-    path.parent.mkdir()
-    path.touch()
-    os.truncate(path, 120_000_000)
+    film(site, 120_000_000)
     with feeds_server(site.root) as server:
         eventually(lambda: server.ask("/film.mp4", "HEAD")["etag"])
         until = time.monotonic() + 2  # by then the configuration has been looked at
