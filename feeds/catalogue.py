@@ -288,13 +288,10 @@ class Catalogue:
 
     def at(self, path: str) -> Heading | None:
         """The heading of the seed at a path; None where there is none."""
-        folder, _, name = os.fsencode(path).rpartition(b"/")
-        found = self._db.execute(
-            """SELECT row FROM folders JOIN headings ON row >= id << 32 AND row < (id + 1) << 32
-               WHERE path = ? AND name = ?""",
-            (folder, name),
-        ).fetchone()
-        return self.heading(found[0]) if found else None
+        from feeds import twins
+
+        row = twins.row_at(self._db, path)
+        return None if row is None else self.heading(row)
 
     @staticmethod
     def _made(folder: bytes, row: Row) -> Heading:

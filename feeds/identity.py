@@ -135,7 +135,7 @@ def alike(old: Heading, new: Heading) -> bool:
     )
     title, instant = old.title == new.title, old.published == new.published
     if place and title and not instant and old.link and new.link:
-        pages = (key(one).partition("#")[0].partition("/")[2] for one in (old, new))
+        pages = (unsalted(key(one)).partition("/")[2] for one in (old, new))
         return len(set(pages)) == 1
     return (place and (title or instant)) or (title and instant)
 
@@ -151,6 +151,11 @@ def salts(key: str, heading: Heading) -> Iterator[str]:
     yield f"{key}#{heading.published}-{mark(heading.title)[:8]}"
     yield f"{key}#{mark(heading.path)[:8]}"
     yield f"{key}#{mark(heading.path)}"
+
+
+def unsalted(key: str) -> str:
+    """The key that several articles share, of one that was made for one of them."""
+    return key.partition("#")[0]
 
 
 def mark(key: str) -> str:

@@ -164,7 +164,7 @@ def merge(register: Register, kept: Account, other: Account) -> None:
     ours, theirs = sorted(register.keys_of(kept)), sorted(register.keys_of(other))
     parted = [one.path for one in (kept, other) if register.unpart(one.path)]
     # What was an article of its own by decision alone is known by its address again.
-    shared = {key.partition("#")[0] for key in (*ours, *theirs)} if parted else set()
+    shared = {identity.unsalted(key) for key in (*ours, *theirs)} if parted else set()
     joins = sorted({*ours, *theirs, *shared})
     told = {
         "into": kept.mark, "kept": [*kept[1:5]], "ours": ours, "theirs": theirs, "joins": joins,

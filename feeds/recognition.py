@@ -47,7 +47,7 @@ def recognise(
     fresh = register.unknown(asked)
     if affected is None:  # not all that are there can be asked which article they are
         keys = [account.key for account in register.accounts()]
-        asked = _asked(families, (*keys, *(key.partition("#")[0] for key in keys if "#" in key)))
+        asked = _asked(families, (*keys, *map(identity.unsalted, keys)))
         asked |= catalogue.turnover.idents()
     present = catalogue.find(asked) if begun else []
     reused = _reused(present, catalogue, register)
@@ -56,7 +56,7 @@ def recognise(
     known = {f.winner for f in families if _unite(f, catalogue, register, fresh)}
     if (fresh or reused) and (begun or register.any()):  # it may hold what was imported
         # Where several articles share an address, an older one takes it from one that had it.
-        shared = {identity.short(f.key.partition("#")[0]) for f in families if "#" in f.key}
+        shared = {identity.short(identity.unsalted(f.key)) for f in families if "#" in f.key}
         found = [one for one in catalogue.find(fresh | reused | shared) if one[0] not in known]
         if found:
             _receive(found, fresh, catalogue, register, now if begun else None)
@@ -146,9 +146,9 @@ def _reused(
 
 def _moved_up(heading: Heading, key: str, register: Register) -> bool:
     """Whether an article goes by another key made for the same address, or for this one."""
-    address = key.partition("#")[0]
+    address = identity.unsalted(key)
     return any(
-        one.key.partition("#")[0] == address and identity.alike(one.heading, heading)
+        identity.unsalted(one.key) == address and identity.alike(one.heading, heading)
         for one in register.like(heading)
     )
 

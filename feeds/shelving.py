@@ -190,7 +190,9 @@ def _touched(
     for account in register.accounts_of(sorted(marks)).values():
         idents.update(map(identity.short, register.keys_of(account)))
     made = [family.key for family in catalogue.families() if "#" in family.key]
-    idents.update(identity.short(k) for k in made if identity.short(k.partition("#")[0]) in idents)
+    idents.update(
+        identity.short(key) for key in made if identity.short(identity.unsalted(key)) in idents
+    )
     takes = _taking(channel, now)
     found = catalogue.find(idents)
     there = _named(((r, h.clipped(now)) for r, h, _ in found if takes(h)), catalogue, register)

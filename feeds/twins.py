@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from feeds.likeness import Sketch
     from feeds.model import Heading
 
-
 _SAME = 0.5  # two texts with so much in common are versions of one
 
 
@@ -189,7 +188,10 @@ def _families(
                        GROUP BY twin HAVING count(*) > 1)
            OR ident IN (SELECT value FROM json_each(?))
            OR row IN (SELECT value FROM json_each(?))""",
-        (json.dumps(list(decisions.joined)), json.dumps(_rows(db, decisions.parted))),
+        (
+            json.dumps(list(decisions.joined)),
+            json.dumps([row_at(db, path) for path in decisions.parted]),
+        ),
     ).fetchall()
     members = {row: _Member(row, heading(row)) for row, *_ in found}
     alone = [m for m in members.values() if m.heading.path in decisions.parted]
@@ -234,17 +236,15 @@ def _keys(clusters: Iterable[Sequence[_Member]]) -> Iterator[tuple[int, str]]:
             yield member.row, taken[-1]
 
 
-def _rows(db: sqlite3.Connection, paths: Collection[str]) -> list[int]:
-    """The rows of the seeds at these paths."""
-    found = []
-    for path in paths:
-        folder, _, name = os.fsencode(path).rpartition(b"/")
-        found += db.execute(
-            """SELECT row FROM headings JOIN folders ON row >> 32 = folders.id
-               WHERE path = ? AND name = ?""",
-            (folder, name),
-        ).fetchall()
-    return [row for (row,) in found]
+def row_at(db: sqlite3.Connection, path: str) -> int | None:
+    """The row of the seed at a path; None where there is none."""
+    folder, _, name = os.fsencode(path).rpartition(b"/")
+    found = db.execute(
+        """SELECT row FROM folders JOIN headings ON row >= id << 32 AND row < (id + 1) << 32
+           WHERE path = ? AND name = ?""",
+        (folder, name),
+    ).fetchone()
+    return found[0] if found else None
 
 
 def _clusters(group: Iterable[_Member], sketch: Callable[[_Member], Sketch]) -> list[list[_Member]]:
